@@ -1,0 +1,106 @@
+"""Structured logs: one JSON line on stdout with timestamp, level, service, correlation_id and event.
+
+Our loggers and foreign ones take the same way. The rule: every line has the five fields, also
+outside of any request or task, where the process names itself.
+"""
+
+import logging.config
+import os
+import secrets
+from typing import Any
+
+import structlog
+from structlog.typing import EventDict, Processor, WrappedLogger
+
+_LEVELS = {"warning": "warn", "critical": "error", "exception": "error", "notset": "debug"}
+_BOOT = secrets.token_hex(4)
+
+
+def name_level(_logger: WrappedLogger, _method: str, line: EventDict) -> EventDict:
+    """Map Python's level names onto the four of the design."""
+    line["level"] = _LEVELS.get(line["level"], line["level"])
+    return line
+
+
+class NameProcess:
+    """Add the service, and where no unit of work is in hand, an id of this very process."""
+
+    def __init__(self, service: str) -> None:
+        self.service = service
+
+    def __call__(self, _logger: WrappedLogger, _method: str, line: EventDict) -> EventDict:
+        line.setdefault("service", self.service)
+        line.setdefault("correlation_id", f"{self.service}-{os.getpid()}-{_BOOT}")
+        return line
+
+
+def shared_processors(service: str) -> list[Processor]:
+    """Return what every line passes through, whether it comes from structlog or from logging."""
+    return [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_logger_name,
+        structlog.stdlib.add_log_level,
+        name_level,
+        NameProcess(service),
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.stdlib.PositionalArgumentsFormatter(),
+        # Text without local variables: a traceback must not carry what the frames held.
+        structlog.processors.format_exc_info,
+    ]
+
+
+def configuration(*, service: str, style: str, level: str, stream: str) -> dict[str, Any]:
+    """Return logging's dictConfig.
+
+    service: the name in each line. style: json or console. level: a name of logging's.
+    stream: stdout, or stderr for commands, whose stdout belongs to what they print.
+    """
+    renderer: Processor = (
+        structlog.dev.ConsoleRenderer(colors=False)
+        if style == "console"
+        else structlog.processors.JSONRenderer(ensure_ascii=False)
+    )
+    return {
+        "version": 1,
+        "service": service,
+        "disable_existing_loggers": False,
+        "formatters": {
+            "line": {
+                "()": structlog.stdlib.ProcessorFormatter,
+                "foreign_pre_chain": shared_processors(service),
+                "processors": [structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+            }
+        },
+        "handlers": {
+            "stream": {
+                "class": "logging.StreamHandler",
+                "stream": f"ext://sys.{stream}",
+                "formatter": "line",
+            }
+        },
+        "root": {"handlers": ["stream"], "level": level},
+        "loggers": {
+            # Django reports what the response already says; our own handlers log what matters.
+            "django.request": {"level": "ERROR"},
+            "django.security.DisallowedHost": {"level": "CRITICAL"},
+            "django-q": {"handlers": [], "propagate": True, "level": "WARNING"},
+            "posthog": {"level": "CRITICAL"},
+            "urllib3": {"level": "WARNING"},
+        },
+    }
+
+
+def configure(settings: dict[str, Any]) -> None:
+    """Set up logging and structlog; Django calls it with `configuration()` at start."""
+    logging.config.dictConfig(settings)
+    service = settings["service"]
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *shared_processors(service),
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )

@@ -1,0 +1,50 @@
+"""Read the environment, one variable at a time. Rule: each variable is read once, here or in settings.
+
+A wrong value stops the process at start with the variable's name, never later with a riddle.
+"""
+
+import os
+from pathlib import Path
+
+from django.core.exceptions import ImproperlyConfigured
+
+
+def text(name: str, default: str = "") -> str:
+    """Return the variable as it stands, or `default` where it is unset or empty."""
+    return os.environ.get(name) or default
+
+
+def flag(name: str, default: bool = False) -> bool:
+    """Return a yes-or-no variable; raises ImproperlyConfigured for anything but true or false."""
+    raw = text(name, "true" if default else "false").lower()
+    if raw not in {"true", "false"}:
+        raise ImproperlyConfigured(f"{name} must be true or false, not {raw!r}.")
+    return raw == "true"
+
+
+def number(name: str, default: int, *, minimum: int = 0) -> int:
+    """Return a whole number; raises ImproperlyConfigured when it is not one or is below `minimum`."""
+    raw = text(name, str(default))
+    try:
+        value = int(raw)
+    except ValueError:
+        raise ImproperlyConfigured(f"{name} must be a whole number, not {raw!r}.") from None
+    if value < minimum:
+        raise ImproperlyConfigured(f"{name} must be {minimum} or more, not {value}.")
+    return value
+
+
+def words(name: str, default: str = "") -> list[str]:
+    """Return a comma-separated list without its blanks."""
+    return [word.strip() for word in text(name, default).split(",") if word.strip()]
+
+
+def secret(name: str, default: str = "") -> str:
+    """Return a secret from NAME, or from the file that NAME_FILE names (as containers mount them)."""
+    path = text(f"{name}_FILE")
+    if not path:
+        return text(name, default)
+    try:
+        return Path(path).read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise ImproperlyConfigured(f"{name}_FILE cannot be read: {error.strerror}.") from None

@@ -1,0 +1,197 @@
+"""Settings: one file for every place it runs; the environment is the only difference.
+
+Each variable is read exactly once and stands in README's table (a test compares both).
+"""
+
+import sys
+from pathlib import Path
+
+from django.core.exceptions import ImproperlyConfigured
+from django.core.management.utils import get_random_secret_key
+
+from observability.logs import configuration as log_configuration
+from trainu import database, env
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+DEBUG = env.flag("TRAINU_DEBUG")
+DATA_DIR = Path(env.text("TRAINU_DATA_DIR", str(BASE_DIR / ".data"))).resolve()
+DATABASE_URL = env.secret("DATABASE_URL")
+
+
+def _secret_key() -> str:
+    """Return the configured key; on the embedded database, one that is made once and kept beside it."""
+    configured = env.secret("TRAINU_SECRET_KEY")
+    if configured:
+        return configured
+    if DATABASE_URL and not DEBUG:
+        raise ImproperlyConfigured("TRAINU_SECRET_KEY must be set when DATABASE_URL is.")
+    path = DATA_DIR / "secret_key"
+    if not path.exists():
+        DATA_DIR.mkdir(parents=True, exist_ok=True)
+        path.touch(mode=0o600)
+        path.write_text(get_random_secret_key(), encoding="utf-8")
+    return path.read_text(encoding="utf-8")
+
+
+SECRET_KEY = _secret_key()
+ALLOWED_HOSTS = env.words("TRAINU_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
+CSRF_TRUSTED_ORIGINS = env.words("TRAINU_TRUSTED_ORIGINS")
+
+# --- what runs ---------------------------------------------------------------------------------
+
+# web, worker or command: decides time limits, pooling and the name in logs. `up` sets it.
+PROCESS = env.text("TRAINU_PROCESS", "worker" if "qcluster" in sys.argv else "command")
+if PROCESS not in database.TIME_LIMITS_MS:
+    raise ImproperlyConfigured(f"TRAINU_PROCESS must be web, worker or command, not {PROCESS!r}.")
+
+INSTALLED_APPS = [
+    "trainu.apps.TrainuAdminConfig",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "csp",
+    "ninja",
+    "trainu.apps.TrainuConfig",
+    "sync",
+    # Before django_q, whose qcluster command it replaces.
+    "observability",
+    "django_q",
+]
+
+MIDDLEWARE = [
+    "trainu.correlation.CorrelationMiddleware",
+    "observability.timings.TimingMiddleware",
+    "trainu.problem.ProblemMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+ROOT_URLCONF = "trainu.urls"
+WSGI_APPLICATION = "trainu.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+WEB_THREADS = env.number("TRAINU_WEB_THREADS", 8, minimum=1)
+DATABASES = {
+    "default": database.configuration(
+        DATABASE_URL,
+        process=PROCESS,
+        data_dir=DATA_DIR,
+        # Beside its request threads a web process has the health checks' and the one that flushes timings.
+        pool_size=WEB_THREADS + 4,
+    )
+}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+
+LANGUAGE_CODE = "en-gb"
+TIME_ZONE = "UTC"
+USE_TZ = True
+USE_I18N = False
+
+# --- what the browser gets ---------------------------------------------------------------------
+
+STATIC_URL = "static/"
+STATICFILES_DIRS = [BASE_DIR / "trainu" / "static"]
+WHITENOISE_USE_FINDERS = True
+WHITENOISE_MAX_AGE = 300
+
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": ["'self'"],
+        # Django's own form widgets and the API page draw icons from data: URLs, which cannot run.
+        "img-src": ["'self'", "data:"],
+        "frame-ancestors": ["'none'"],
+        "base-uri": ["'self'"],
+        "form-action": ["'self'"],
+        "object-src": ["'none'"],
+    }
+}
+X_FRAME_OPTIONS = "DENY"
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+
+# HTTPS ends at a proxy in production; it must set X-Forwarded-Proto itself.
+HTTPS = env.flag("TRAINU_HTTPS")
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
+SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
+SECURE_SSL_REDIRECT = HTTPS
+SECURE_REDIRECT_EXEMPT = [r"^api/health/"]
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
+LOGIN_URL = "admin:login"
+
+# The API refuses bodies over 5 MiB itself, with a problem+json that says so.
+DATA_UPLOAD_MAX_MEMORY_SIZE = 6 * 1024 * 1024
+
+# --- workers -----------------------------------------------------------------------------------
+
+Q_CLUSTER = {
+    "name": "trainu",
+    "orm": "default",
+    "workers": env.number("TRAINU_WORKERS", 6, minimum=4),
+    # A lane runs 75 s; a task is given up at 110 s, and redelivered only after that.
+    "timeout": 110,
+    "retry": 150,
+    "max_attempts": 1,
+    "ack_failures": True,
+    "save_limit": 100,
+    "catch_up": False,
+    "poll": 0.2,
+    "bulk": 5,
+    "label": "Tasks",
+}
+
+# --- logs --------------------------------------------------------------------------------------
+
+SERVICE = env.text("TRAINU_SERVICE", f"trainu-{PROCESS}")
+LOGGING_CONFIG = "observability.logs.configure"
+LOGGING = log_configuration(
+    service=SERVICE,
+    stream="stderr" if PROCESS == "command" else "stdout",
+    style=env.text("TRAINU_LOG_FORMAT", "console" if DEBUG else "json"),
+    level=env.text("TRAINU_LOG_LEVEL", "INFO"),
+)
+
+# --- the observer ------------------------------------------------------------------------------
+
+# Without a key nothing is forwarded, and the admin says so. host: the ingestion host of the project.
+POSTHOG_API_KEY = env.secret("POSTHOG_API_KEY")
+POSTHOG_HOST = env.text("POSTHOG_HOST", "https://eu.i.posthog.com")
+# v0 is what every PostHog understands; v1 answers with a verdict per event.
+POSTHOG_CAPTURE_MODE = env.text("POSTHOG_CAPTURE_MODE", "v0")
+if POSTHOG_CAPTURE_MODE not in {"v0", "v1"}:
+    raise ImproperlyConfigured(f"POSTHOG_CAPTURE_MODE must be v0 or v1, not {POSTHOG_CAPTURE_MODE!r}.")
+# One request in N becomes an api_response_time and a database_query_time event; histograms see all.
+TIMING_SAMPLE_EVERY = env.number("TRAINU_TIMING_SAMPLE_EVERY", 100)
