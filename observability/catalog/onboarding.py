@@ -1,0 +1,48 @@
+"""How people come in: registration, login, and the end of onboarding."""
+
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from observability.catalog.event import Event
+from observability.catalog.properties import Id, Seconds, Word
+
+
+class OnboardingEvent(Event):
+    category: ClassVar[str] = "authentication and onboarding"
+
+
+class UserRegistered(OnboardingEvent):
+    """An account has been created, whoever created it."""
+
+    user_id: Id = Field(description="The new account.")
+    role: Literal["trainer", "client", "staff"] = Field(description="What the account is for.")
+    method: Word = Field(default="password", description="How it signs in: password, google, apple, admin.")
+    referrer: Word | None = Field(default=None, description="Campaign or source that brought the person.")
+
+
+class UserLoggedIn(OnboardingEvent):
+    """Somebody has logged in."""
+
+    user_id: Id = Field(description="The account.")
+    role: Literal["trainer", "client", "staff"] = Field(description="What the account is for.")
+    method: Word = Field(default="password", description="How it signed in: password, google, apple.")
+
+
+class TrainerOnboarded(OnboardingEvent):
+    """A trainer has finished the last step of onboarding."""
+
+    trainer_id: Id = Field(description="The trainer.")
+    location_id: Id | None = Field(default=None, description="The trainer's GoHighLevel location.")
+    duration_s: Seconds = Field(description="From registration until the last step.")
+
+
+class ClientOnboarded(OnboardingEvent):
+    """A client has finished the last step of onboarding."""
+
+    client_id: Id = Field(description="The client.")
+    trainer_id: Id = Field(description="The client's trainer.")
+    segment: Word | None = Field(
+        default=None, description="Client segment, such as new, regular or returning."
+    )
+    duration_s: Seconds = Field(description="From invitation until the last step.")
