@@ -1,0 +1,6 @@
+"""The observer's part of the API, one router a noun. Handlers parse, call one verb, and render."""
+
+from observability.api.events import router as events
+from observability.api.health import router as health
+
+__all__ = ["events", "health"]

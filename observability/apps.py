@@ -1,0 +1,13 @@
+"""App configuration of the observer. ready() connects the wires, and does nothing else."""
+
+from django.apps import AppConfig
+
+
+class ObservabilityConfig(AppConfig):
+    name = "observability"
+    default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from observability import receivers
+
+        receivers.connect()

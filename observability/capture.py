@@ -1,0 +1,67 @@
+"""Every event of every door ends here: API, PostHog door, Python, signals. One function stores them.
+
+The rule: what leaves this room for the store is safe to keep and to forward. Redaction stands in
+`_row`, the one place that turns an event into what is stored.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from uuid import UUID
+
+from django.utils import timezone
+from pydantic_core import to_json
+from uuid_utils.compat import uuid7
+
+from observability import store
+from observability.catalog import Event
+from observability.custom_events import CustomEvent
+from observability.store import Origin, Row
+from trainu import correlation
+
+
+@dataclass(frozen=True, slots=True)
+class Occurrence:
+    """One event that happened. timestamp: aware, when it happened. uuid: its identity for ever."""
+
+    event: Event | CustomEvent
+    distinct_id: str
+    timestamp: datetime
+    uuid: UUID
+
+
+def capture(
+    event: Event, *, distinct_id: str, timestamp: datetime | None = None, uuid: UUID | None = None
+) -> UUID:
+    """Store one event from Python code and return its uuid.
+
+    Inside a transaction the event commits with it, and vanishes with it. timestamp: aware, default
+    now. uuid: give one where the same fact could be reported twice. Raises ValueError for a naive
+    timestamp, and django.db.Error when the database refuses.
+    """
+    happened = timestamp or timezone.now()
+    if happened.tzinfo is None:
+        raise ValueError("timestamp must be aware: give it an offset")
+    occurrence = Occurrence(event, distinct_id, happened, uuid or uuid7())
+    persist([occurrence], Origin("python", correlation.current()))
+    return occurrence.uuid
+
+
+def persist(occurrences: Sequence[Occurrence], origin: Origin) -> int:
+    """Store a batch of checked events; return how many were new (the others were duplicates)."""
+    return store.insert([_row(occurrence) for occurrence in occurrences], origin)
+
+
+def _row(occurrence: Occurrence) -> Row:
+    event = occurrence.event
+    if isinstance(event, Event):
+        properties = event.__pydantic_serializer__.to_json(event, exclude_none=True)
+    else:
+        properties = to_json(event.properties)
+    return Row(
+        uuid=occurrence.uuid,
+        timestamp=occurrence.timestamp.astimezone(UTC),
+        event=event.name,
+        distinct_id=occurrence.distinct_id,
+        properties=properties.decode(),
+    )

@@ -1,0 +1,46 @@
+"""API keys as rows. The key itself is shown once, at birth; only its SHA-256 is kept.
+
+A plain hash is right here: the key is 256 random bits, so there is nothing to guess.
+"""
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import Q
+
+
+class ApiKey(models.Model):
+    class Scope(models.TextChoices):
+        EVENTS_WRITE = "events:write", "Report events"
+        EVENTS_BACKFILL = "events:backfill", "Report events up to two years old"
+        HEALTH_READ = "health:read", "Read the details of health"
+
+    name = models.CharField(max_length=80, unique=True, help_text="Who uses it, such as booking-app.")
+    prefix = models.CharField(max_length=16, unique=True, editable=False)
+    digest = models.BinaryField(max_length=32, unique=True, editable=False)
+    scopes = ArrayField(models.CharField(max_length=32, choices=Scope), help_text="What it may do.")
+    limit_per_minute = models.PositiveIntegerField(
+        default=600_000,
+        help_text="Events a minute (any other request counts as one). 0: no limit.",
+    )
+    # Generic cell rate: when the bucket would be full again. Moved only by observability.rate_limit.
+    full_at = models.DateTimeField(null=True, editable=False)
+    expires_at = models.DateTimeField(null=True, blank=True, help_text="Empty: does not expire.")
+    revoked_at = models.DateTimeField(null=True, blank=True, editable=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+    last_used_at = models.DateTimeField(null=True, editable=False)
+
+    class Meta:
+        ordering = ["name"]
+        verbose_name = "API key"
+        verbose_name_plural = "API keys"
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(
+                    scopes__contained_by=["events:write", "events:backfill", "health:read"],
+                ),
+                name="api_key_scopes_are_known",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name

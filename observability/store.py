@@ -1,0 +1,152 @@
+"""The one way into the event table: one statement a batch, committed once or not at all.
+
+The rule: a uuid is stored once, whatever its timestamp and however many requests race with it; a
+missing partition, a deadlock or a restarted database costs a retry, never an event.
+"""
+
+import random
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+import psycopg
+import structlog
+from django.db import DEFAULT_DB_ALIAS, connections, transaction
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+from observability import partitions
+
+log = structlog.get_logger(__name__)
+
+# Deadlock, serialisation failure, and a connection that the server has closed.
+_TRY_AGAIN = {"40P01", "40001", "57P01", "57P02", "57P03", "08006", "08003"}
+_NO_PARTITION = "23514"
+_TRIES = 3
+
+# Rows go in sorted by uuid (see `insert`), so two batches with the same uuids lock in the same order.
+_INSERT = """
+with incoming as (
+    select * from unnest(%b::uuid[], %b::timestamptz[], %b::text[], %b::text[], %b::text[])
+        as t(uuid, timestamp, event, distinct_id, properties)
+), backfilled as (
+    insert into observability_backfilledday as b (day, xid)
+    select distinct (timestamp at time zone 'UTC')::date, pg_current_xact_id()::text::bigint
+    from incoming where timestamp < now() - interval '31 days' order by 1
+    on conflict (day) do update set xid = excluded.xid
+), fresh as (
+    insert into observability_seenuuid (uuid, seen_on)
+    select uuid, current_date from incoming
+    on conflict do nothing
+    returning uuid
+)
+insert into observability_event
+    (uuid, timestamp, event, distinct_id, properties, correlation_id, source, api_key_id)
+select uuid, timestamp, event, distinct_id, properties::jsonb, %b, %b, %b
+from incoming join fresh using (uuid)
+on conflict do nothing
+returning uuid
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """An event as it is stored. properties: JSON text, redacted. timestamp: aware."""
+
+    uuid: UUID
+    timestamp: datetime
+    event: str
+    distinct_id: str
+    properties: str
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a batch came from: one for all of its rows."""
+
+    source: str
+    correlation_id: str
+    api_key_id: int | None = None
+
+
+def insert(rows: Sequence[Row], origin: Origin) -> int:
+    """Store `rows`; return how many were new. The others were there already.
+
+    Outside a transaction the batch is committed when this returns; inside one it commits with it.
+    Raises django.db.OperationalError when the database cannot be reached.
+    """
+    unique = {row.uuid: row for row in reversed(rows)}
+    ordered = [unique[uuid] for uuid in sorted(unique)]
+    if not ordered:
+        return 0
+    parameters = (
+        [row.uuid for row in ordered],
+        [row.timestamp for row in ordered],
+        [row.event for row in ordered],
+        [row.distinct_id for row in ordered],
+        [row.properties for row in ordered],
+        origin.correlation_id,
+        origin.source,
+        origin.api_key_id,
+    )
+    connection = connections[DEFAULT_DB_ALIAS]
+    return _persist(connection, lambda: _execute(connection, parameters), ordered)
+
+
+def _execute(connection: BaseDatabaseWrapper, parameters: tuple[object, ...]) -> int:
+    """Run the statement with server-side binding; Django's own cursor would render 1,000 literals."""
+    connection.ensure_connection()
+    started = time.perf_counter()
+    with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
+        cursor.execute(_INSERT, parameters, prepare=True)
+        stored = cursor.rowcount
+    for wrapper in connection.execute_wrappers:
+        # This cursor goes past Django's wrappers, so the clock among them is told.
+        if observe := getattr(wrapper, "observe", None):
+            observe(time.perf_counter() - started)
+    return stored
+
+
+def _persist(connection: BaseDatabaseWrapper, execute: Callable[[], int], rows: list[Row]) -> int:
+    """Execute, and mend what can be mended: partitions by making them, the rest by trying again.
+
+    Inside the caller's transaction each try stands in a savepoint, and only partitions are mended: a
+    deadlock or a lost connection has already undone the caller's own work, so the caller must know.
+    """
+    nested = connection.in_atomic_block
+    for attempt in range(1, _TRIES + 1):
+        try:
+            if not nested:
+                return execute()
+            with transaction.atomic(using=connection.alias):
+                return execute()
+        except Exception as error:
+            state = getattr(error.__cause__, "sqlstate", None)
+            if attempt == _TRIES:
+                raise
+            if state == _NO_PARTITION and "no partition" in str(error):
+                partitions.EVENTS.ensure({row.timestamp.date() for row in rows})
+            elif not nested and (state in _TRY_AGAIN or _lost(connection, error)):
+                _heal(connection)
+                log.warning("store_retried", sqlstate=state, attempt=attempt)
+                time.sleep(random.uniform(0.01, 0.05) * attempt)
+            else:
+                raise
+    raise AssertionError("unreachable: the last try returns or raises")
+
+
+def _lost(connection: BaseDatabaseWrapper, error: Exception) -> bool:
+    """Tell whether the failure was a connection that had died while it was idle."""
+    cause = error.__cause__
+    if not isinstance(cause, psycopg.OperationalError) or isinstance(cause, psycopg.errors.QueryCanceled):
+        return False
+    return connection.connection is not None and connection.connection.closed
+
+
+def _heal(connection: BaseDatabaseWrapper) -> None:
+    """Drop a dead connection, and have the pool throw out the others that died with it."""
+    if connection.connection is not None and connection.connection.closed:
+        connection.close()
+        if pool := getattr(connection, "pool", None):
+            pool.check()

@@ -1,0 +1,82 @@
+"""What django-q2 runs, and when: entry points of a few lines, and the table of schedules.
+
+The rule: a task calls one verb. Schedules are mirrored into django-q2 after every migration.
+"""
+
+from typing import Any
+
+from django.utils import timezone
+from django_q.models import Schedule
+
+from observability import forwarder, lanes, partitions, quarantine, rollups
+from observability.models import ForwardRejection, QuarantineGroup
+
+
+def roll_up() -> int:
+    """Keep the roll-ups a second behind the events."""
+    return lanes.run("roll_up", lambda: rollups.roll(now=timezone.now()).behind)
+
+
+def forward() -> int:
+    """Bring events to PostHog, as the only forwarder of all hosts; others wait for their turn."""
+    sender = forwarder.configured_sender()
+    run = forwarder.Forwarding(sender) if sender else None
+    locked = False
+
+    def step() -> bool:
+        nonlocal locked
+        locked = locked or forwarder.try_lock()
+        return bool(run and locked and run.step(now=timezone.now()).behind)
+
+    try:
+        return lanes.run("forward", step)
+    finally:
+        if locked:
+            forwarder.unlock()
+
+
+def keep_partitions() -> list[str]:
+    """Make partitions ahead, and summarise what was written for the block-range indexes."""
+    made = partitions.EVENTS.ensure_ahead(timezone.now())
+    partitions.EVENTS.summarise(now=timezone.now())
+    return [str(day) for day in made]
+
+
+def reingest(group_id: int) -> tuple[int, int]:
+    """Let a quarantine group in; started by staff."""
+    return quarantine.reingest(QuarantineGroup.objects.get(pk=group_id), now=timezone.now())
+
+
+SCHEDULES: dict[str, dict[str, Any]] = {
+    "roll-up lane": {"func": "observability.tasks.roll_up", "minutes": 1},
+    "forward lane": {"func": "observability.tasks.forward", "minutes": 1},
+    "partitions": {"func": "observability.tasks.keep_partitions", "minutes": 5},
+}
+
+
+def mirror_schedules(**_signal: Any) -> None:
+    """Make django-q2's schedules agree with the table; those of staff stay as they are."""
+    for name, entry in SCHEDULES.items():
+        Schedule.objects.update_or_create(
+            name=name,
+            defaults={
+                "func": entry["func"],
+                "schedule_type": Schedule.MINUTES,
+                "minutes": entry["minutes"],
+                "repeats": -1,
+            },
+        )
+
+
+def make_partitions_ahead(**_signal: Any) -> None:
+    """After a migration a fresh database is ready to take events in."""
+    partitions.EVENTS.ensure_ahead(timezone.now())
+
+
+def resend(uuids: list[str]) -> tuple[int, int]:
+    """Send events again that PostHog had refused; started by staff."""
+    sender = forwarder.configured_sender()
+    if sender is None:
+        return 0, 0
+    rejections = list(ForwardRejection.objects.filter(uuid__in=uuids, state=ForwardRejection.State.OPEN))
+    return forwarder.resend(rejections, sender, now=timezone.now())

@@ -1,0 +1,91 @@
+"""The one API: its error shape, its documentation, and the routers of the apps.
+
+The rule: whatever goes wrong, the client gets problem+json with the correlation id; whatever broke
+inside is logged with the same id, and none of it is in the answer.
+"""
+
+from typing import Any
+
+import structlog
+from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
+from django.db import InterfaceError, OperationalError
+from django.http import Http404, HttpRequest, HttpResponse
+from ninja import NinjaAPI
+from ninja.errors import HttpError, ValidationError
+from ninja.openapi.schema import OpenAPISchema
+
+from observability import ingestion, openapi
+from observability.api import events, health
+from trainu import problem
+from trainu.problem import Problem
+
+log = structlog.get_logger(__name__)
+
+
+class TrainuAPI(NinjaAPI):
+    """NinjaAPI whose document also shows every event of the catalog."""
+
+    def get_openapi_schema(
+        self, *, path_prefix: str | None = None, path_params: dict[str, Any] | None = None
+    ) -> OpenAPISchema:
+        schema = super().get_openapi_schema(path_prefix=path_prefix, path_params=path_params)
+        openapi.document_events(schema)
+        return schema
+
+
+api = TrainuAPI(
+    title="TrainU observability",
+    version="1.0.0",
+    description="Report product events, and see how the service is. Errors are application/problem+json.",
+    urls_namespace="api",
+)
+api.add_router("/events", events)
+api.add_router("/health", health)
+
+
+@api.exception_handler(Problem)
+def on_problem(_request: HttpRequest, error: Problem) -> HttpResponse:
+    return problem.response(error.status, error.code, error.detail, retry_after=error.retry_after)
+
+
+@api.exception_handler(OperationalError)
+@api.exception_handler(InterfaceError)
+def on_database_away(_request: HttpRequest, error: Exception) -> HttpResponse:
+    log.error("database_away", sqlstate=getattr(error.__cause__, "sqlstate", None))
+    return problem.database_away()
+
+
+@api.exception_handler(ValidationError)
+def on_invalid(_request: HttpRequest, error: ValidationError) -> HttpResponse:
+    errors = [
+        {"field": ".".join(str(part) for part in fault["loc"]), "message": fault["msg"]}
+        for fault in error.errors
+    ]
+    return problem.response(422, "invalid_request", "The request does not fit. See errors.", errors=errors)
+
+
+@api.exception_handler(HttpError)
+def on_http_error(_request: HttpRequest, error: HttpError) -> HttpResponse:
+    return problem.plain(error.status_code)
+
+
+@api.exception_handler(Http404)
+def on_not_found(_request: HttpRequest, _error: Http404) -> HttpResponse:
+    return problem.plain(404)
+
+
+@api.exception_handler(RequestDataTooBig)
+def on_too_big(_request: HttpRequest, _error: RequestDataTooBig) -> HttpResponse:
+    refusal = ingestion.too_large()
+    return problem.response(refusal.status, refusal.code, refusal.detail)
+
+
+@api.exception_handler(SuspiciousOperation)
+def on_suspicious(_request: HttpRequest, _error: SuspiciousOperation) -> HttpResponse:
+    return problem.plain(400)
+
+
+@api.exception_handler(Exception)
+def on_bug(request: HttpRequest, _error: Exception) -> HttpResponse:
+    log.exception("api_failed", path=request.path, method=request.method)
+    return problem.plain(500)
