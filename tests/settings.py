@@ -5,12 +5,13 @@ They stand in a module because pytest-django reads settings before any conftest.
 
 import os
 import tempfile
-from pathlib import Path
 
+# Two runs at once need a folder each: name it.
+folder = os.environ.get("TRAINU_TEST_DATA_DIR", f"{tempfile.gettempdir()}/trainu-tests-{os.getuid()}")
 # Nothing of the developer's own environment reaches a test, except a server named on purpose.
 for name in [name for name in os.environ if name.startswith(("TRAINU_", "POSTHOG_"))]:
     del os.environ[name]
-os.environ["TRAINU_DATA_DIR"] = str(Path(tempfile.gettempdir()) / f"trainu-tests-{os.getuid()}")
+os.environ["TRAINU_DATA_DIR"] = folder
 os.environ["TRAINU_LOG_LEVEL"] = "ERROR"
 os.environ["TRAINU_SECRET_KEY"] = "only-for-tests-on-loopback-0123456789abcdefghijkl"
 

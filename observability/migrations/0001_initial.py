@@ -39,28 +39,31 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        migrations.CreateModel(
-            name='Event',
-            fields=[
-                ('pk', models.CompositePrimaryKey('timestamp', 'uuid', blank=True, editable=False, primary_key=True, serialize=False)),
-                ('timestamp', models.DateTimeField(help_text='When it happened, UTC; decides the partition.')),
-                ('uuid', models.UUIDField(help_text="The client's own id of the event; a resend is recognised by it.")),
-                ('event', models.TextField(help_text='Name from the catalog or of a custom event.')),
-                ('distinct_id', models.TextField(help_text='Whom the event is about.')),
-                ('properties', models.JSONField(help_text="The event's typed details, redacted.")),
-                ('correlation_id', models.TextField(help_text='The unit of work that reported it.')),
-                ('source', models.TextField(help_text='The door it came through: api, posthog, python, demo.')),
-                ('api_key_id', models.BigIntegerField(help_text='The key that reported it, if any.', null=True)),
-                ('received_at', models.DateTimeField(help_text='When it was stored.')),
-                ('xid', models.BigIntegerField(help_text='The transaction that stored it.')),
+        migrations.SeparateDatabaseAndState(
+            database_operations=[migrations.RunSQL(CREATE_EVENT, 'drop table observability_event cascade')],
+            state_operations=[
+                migrations.CreateModel(
+                    name='Event',
+                    fields=[
+                        ('pk', models.CompositePrimaryKey('timestamp', 'uuid', blank=True, editable=False, primary_key=True, serialize=False)),
+                        ('timestamp', models.DateTimeField(help_text='When it happened, UTC; decides the partition.')),
+                        ('uuid', models.UUIDField(help_text="The client's own id of the event; a resend is recognised by it.")),
+                        ('event', models.TextField(help_text='Name from the catalog or of a custom event.')),
+                        ('distinct_id', models.TextField(help_text='Whom the event is about.')),
+                        ('properties', models.JSONField(help_text="The event's typed details, redacted.")),
+                        ('correlation_id', models.TextField(help_text='The unit of work that reported it.')),
+                        ('source', models.TextField(help_text='The door it came through: api, posthog, python, demo.')),
+                        ('api_key_id', models.BigIntegerField(help_text='The key that reported it, if any.', null=True)),
+                        ('received_at', models.DateTimeField(help_text='When it was stored.')),
+                        ('xid', models.BigIntegerField(help_text='The transaction that stored it.')),
+                    ],
+                    options={
+                        'db_table': 'observability_event',
+                        'permissions': [('export_event', 'Can export events')],
+                    },
+                ),
             ],
-            options={
-                'db_table': 'observability_event',
-                'permissions': [('export_event', 'Can export events')],
-                'managed': False,
-            },
         ),
-        migrations.RunSQL(CREATE_EVENT, 'drop table observability_event cascade'),
         migrations.CreateModel(
             name='BackfilledDay',
             fields=[

@@ -22,7 +22,6 @@ class Event(models.Model):
     xid = models.BigIntegerField(help_text="The transaction that stored it.")
 
     class Meta:
-        managed = False
         db_table = "observability_event"
         permissions = [("export_event", "Can export events")]
 

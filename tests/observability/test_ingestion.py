@@ -183,9 +183,7 @@ def test_times_are_bounded_unless_the_key_may_backfill(client: Client, key: str)
     assert code(731 * day, backfill) == "timestamp_too_old"
 
 
-@given(
-    hours=st.integers(-23, 23), minutes=st.integers(0, 59), age_s=st.integers(0, 29 * 86_400)
-)
+@given(hours=st.integers(-23, 23), minutes=st.integers(0, 59), age_s=st.integers(0, 29 * 86_400))
 @settings(max_examples=200)
 def test_every_offset_means_the_same_moment(hours: int, minutes: int, age_s: int) -> None:
     now = timezone.now()

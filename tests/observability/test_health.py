@@ -1,0 +1,123 @@
+"""Health: what each address says, to whom, and that a hanging check hangs nobody."""
+
+import threading
+import time
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test import Client
+from django.utils import timezone
+
+from observability import api_keys, forwarder, health, lanes, rollups
+from observability.health import Finding, Monitor, Status
+from observability.models import Forwarder, Heartbeat
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def well() -> None:
+    """Make everything look as it does while lanes run."""
+    rollups.roll(now=timezone.now())
+    for name in ("roll_up", "forward"):
+        lanes.beat(name, {})
+
+
+def statuses(client: Client, path: str = "/api/health") -> dict[str, str]:
+    answer = client.get(path).json()
+    return {name: checks[0]["status"] for name, checks in answer["checks"].items()}
+
+
+def test_live_asks_nothing_of_the_database(client: Client, django_assert_num_queries: Any) -> None:
+    with django_assert_num_queries(0):
+        answer = client.get("/api/health/live")
+    assert (answer.status_code, answer.json()["status"]) == (200, "pass")
+    assert answer["Content-Type"] == "application/health+json"
+    assert answer["Cache-Control"] == "no-store"
+
+
+def test_when_all_is_well_everything_passes(client: Client) -> None:
+    well()
+    assert set(statuses(client).values()) == {"pass"}
+    assert set(statuses(client, "/api/health/ready")) == {"database", "migrations", "partitions"}
+
+
+def test_everybody_sees_the_state_and_only_a_key_the_details(client: Client) -> None:
+    _, key = api_keys.issue("uptime", ["health:read"])
+    _, wrong = api_keys.issue("app", ["events:write"])
+    assert set(client.get("/api/health").json()["checks"]["database"][0]) == {"status"}
+    detailed = client.get("/api/health", headers={"Authorization": f"Bearer {key}"}).json()
+    assert "latency_ms" in detailed["checks"]["database"][0]
+    assert client.get("/api/health", headers={"Authorization": f"Bearer {wrong}"}).status_code == 403
+    assert client.get("/api/health", headers={"Authorization": "Bearer no"}).status_code == 401
+
+
+def test_silent_workers_warn_and_the_service_still_serves(client: Client) -> None:
+    well()
+    Heartbeat.objects.filter(name="forward").update(beat_at=timezone.now() - timedelta(minutes=3))
+    answer = client.get("/api/health")
+    assert (answer.status_code, answer.json()["status"]) == (200, "warn")
+    assert statuses(client)["workers"] == "warn"
+
+
+def test_a_forwarder_that_lags_fails_or_is_paused_warns(client: Client, settings: Any) -> None:
+    well()
+    settings.POSTHOG_API_KEY = "phc_tests"
+    forwarder.load()
+    for trouble in (
+        {"oldest_waiting_at": timezone.now() - timedelta(minutes=6)},
+        {"failures": 1},
+        {"paused_at": timezone.now()},
+    ):
+        Forwarder.objects.update(oldest_waiting_at=None, failures=0, paused_at=None)
+        health.monitor.forget()
+        assert statuses(client)["posthog"] == "pass"
+        Forwarder.objects.update(**trouble)
+        health.monitor.forget()
+        assert statuses(client)["posthog"] == "warn"
+
+
+def test_a_missing_migration_is_503(client: Client) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("delete from django_migrations where app = 'observability'")
+    try:
+        answer = client.get("/api/health/ready")
+        assert (answer.status_code, answer.json()["status"]) == (503, "fail")
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "insert into django_migrations (app, name, applied)"
+                " values ('observability', '0001_initial', now())"
+            )
+
+
+def test_a_check_that_hangs_costs_one_time_limit_and_runs_once() -> None:
+    started = []
+    release = threading.Event()
+
+    def hang() -> Finding:
+        started.append(1)
+        release.wait(10)
+        return Finding(Status.PASS)
+
+    monitor = Monitor(time_limit_s=0.2)
+    begun = time.monotonic()
+    report = monitor.report({"posthog": hang, "quick": lambda: Finding(Status.PASS)})
+    assert time.monotonic() - begun < 1
+    assert report.findings["posthog"].detail == {"error": "no answer in 0.2 s"}
+    assert report.findings["quick"].status is Status.PASS
+    begun = time.monotonic()
+    for _ in range(50):
+        assert monitor.report({"posthog": hang}).status is Status.WARN
+    assert time.monotonic() - begun < 0.2
+    assert len(started) == 1
+    release.set()
+
+
+def test_a_check_that_breaks_tells_the_kind_of_error_and_no_more() -> None:
+    def broken() -> Finding:
+        raise ConnectionError("host=db.internal password=hunter2")
+
+    report = Monitor().report({"database": broken})
+    assert report.findings["database"] == Finding(Status.FAIL, {"error": "ConnectionError"})

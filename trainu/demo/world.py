@@ -1,0 +1,74 @@
+"""What `up --demo` adds: a small outside world on loopback, a staff login, and a history.
+
+The rule: everything is generated from a seed and the calendar, so a second run adds only the days
+that have passed since; nothing leaves this machine.
+"""
+
+import socket
+import sys
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.utils import timezone
+from tqdm import tqdm
+
+from observability import capture
+from observability.models import Event
+from observability.store import Origin
+from trainu.demo import history, mistakes
+from trainu.supervisor import Service
+
+LOGIN = "staff"
+_BATCH = 1_000
+
+
+def environment() -> dict[str, str]:
+    """Return the settings that point the service to the simulated world."""
+    return {"POSTHOG_API_KEY": "phc_demo", "POSTHOG_HOST": f"http://127.0.0.1:{_free_port()}"}
+
+
+def posthog_service(settings: dict[str, str]) -> Service:
+    """Return the simulated PostHog as a process."""
+    port = settings["POSTHOG_HOST"].rsplit(":", 1)[1]
+    return Service("Simulated PostHog", [sys.executable, "-m", "trainu.demo.posthog", port], {})
+
+
+def populate(*, days: int, seed: int, password: str, stream: Any) -> str:
+    """Make the staff login and the history, with a progress bar; return the login as a line of text."""
+    _ensure_staff(password)
+    now = timezone.now()
+    mistakes.make(now=now, seed=seed)
+    today = now.astimezone(UTC).date()
+    wanted = [today - timedelta(days=back) for back in range(days, -1, -1)]
+    present = _days_present(wanted[0])
+    missing = [day for day in wanted if day not in present or day >= today - timedelta(days=1)]
+    origin = Origin("demo", "demo-history")
+    for day in tqdm(missing, desc="Generating history", unit="day", file=stream, ncols=78):
+        happened = [one for one in history.day(day, seed=seed) if one.timestamp <= now]
+        for start in range(0, len(happened), _BATCH):
+            capture.persist(happened[start : start + _BATCH], origin)
+    return f"Staff login: {LOGIN}   password: {password}"
+
+
+def _days_present(first: Any) -> set[Any]:
+    """Return the days whose history is already there: made whole by an earlier run."""
+    rows = Event.objects.filter(
+        source="demo", timestamp__gte=datetime.combine(first, datetime.min.time(), tzinfo=UTC)
+    )
+    return set(rows.values_list("timestamp__date", flat=True).distinct())
+
+
+def _ensure_staff(password: str) -> None:
+    user, _ = get_user_model().objects.get_or_create(
+        username=LOGIN, defaults={"is_staff": True, "is_superuser": True}
+    )
+    if not user.check_password(password):
+        user.set_password(password)
+        user.save()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

@@ -1,0 +1,219 @@
+"""`manage.py up`: everything, running, with one command.
+
+Database, migrations (with catalog, schedules and partitions), web server and workers; with --demo a
+small outside world on loopback and 90 days of history too. Ctrl-C or TERM stops it all.
+"""
+
+import argparse
+import contextlib
+import os
+import secrets
+import signal
+import socket
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import OperationalError, connection, connections
+
+from trainu import embedded, processes
+from trainu.supervisor import Service, Supervisor
+
+READY_S = 60.0
+DEMO_SEED = 7
+DEMO_DAYS = 90
+
+
+class Command(BaseCommand):
+    help = "Start everything: database, web server and workers. Stop with Ctrl-C."
+    requires_system_checks = []
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--port", type=_port, default=8000, help="where to listen (8000)")
+        parser.add_argument("--host", default="127.0.0.1", help="address to listen on (127.0.0.1)")
+        parser.add_argument("--web-workers", type=int, default=2, help="web processes (2)")
+        parser.add_argument(
+            "--demo", action="store_true", help="with a simulated outside world and 90 days of history"
+        )
+        parser.add_argument("--seed", type=int, default=DEMO_SEED, help="another seed, another history (7)")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        _require_free(options["host"], options["port"])
+        with self._terminated_like_interrupted():
+            try:
+                self._run(options)
+            except KeyboardInterrupt:
+                self.say("Stopped before it was ready.")
+
+    def _run(self, options: dict[str, Any]) -> None:
+        environment = self._database()
+        self.say("Migrations, catalog, schedules …")
+        call_command("migrate", verbosity=0)
+        services, login = [], ""
+        if options["demo"]:
+            from trainu.demo import world
+
+            environment |= world.environment()
+            services.append(world.posthog_service(environment))
+            login = world.populate(
+                days=DEMO_DAYS, seed=options["seed"], password=_demo_password(), stream=sys.stderr
+            )
+        services += self._services(environment, options)
+        connections.close_all()
+        supervisor = Supervisor(services, folder=settings.BASE_DIR, say=self.say)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, supervisor.stop)
+        supervisor.start()
+        try:
+            self._announce(supervisor, options, environment, login)
+            supervisor.watch()
+        finally:
+            self.say("Stopping …")
+            supervisor.shut_down()
+            self.say("Stopped.")
+
+    def say(self, line: str) -> None:
+        """Print a line for the person who started it; on stderr, for stdout carries the logs."""
+        sys.stderr.write(f"{line}\n")
+        sys.stderr.flush()
+
+    def _database(self) -> dict[str, str]:
+        """Make sure that there is a database; return what the child processes must know of it."""
+        if settings.DATABASE_URL:
+            self.say("Database: the one that DATABASE_URL names.")
+            try:
+                connection.ensure_connection()
+            except OperationalError:
+                raise CommandError(
+                    "The database that DATABASE_URL names cannot be reached. Is it running, and are"
+                    " name and password right?"
+                ) from None
+            return {}
+        self.say(f"Database: embedded PostgreSQL in {_short(settings.DATA_DIR)}.")
+        url = embedded.start(settings.DATA_DIR, name="trainu")
+        environment = {"DATABASE_URL": url}
+        if not os.environ.get("TRAINU_SECRET_KEY"):
+            environment["TRAINU_SECRET_KEY_FILE"] = str(settings.DATA_DIR / "secret_key")
+        return environment
+
+    def _services(self, environment: dict[str, str], options: dict[str, Any]) -> list[Service]:
+        style = {"TRAINU_LOG_FORMAT": os.environ.get("TRAINU_LOG_FORMAT") or _log_style()}
+        shared = environment | style | {"PYTHONUNBUFFERED": "1"}
+        web = processes.web_command(
+            options["port"],
+            host=options["host"],
+            workers=options["web_workers"],
+            threads=settings.WEB_THREADS,
+        )
+        return [
+            Service("Web server", web, shared | {"TRAINU_PROCESS": "web"}),
+            Service("Workers", processes.workers_command(), shared | {"TRAINU_PROCESS": "worker"}),
+        ]
+
+    def _announce(
+        self, supervisor: Supervisor, options: dict[str, Any], environment: dict[str, str], login: str
+    ) -> None:
+        host = "127.0.0.1" if options["host"] == "0.0.0.0" else options["host"]
+        url = f"http://{host}:{options['port']}"
+        deadline = time.monotonic() + READY_S
+        supervisor.watch(until=lambda: _answers(f"{url}/api/health/ready") or time.monotonic() > deadline)
+        if supervisor.stopping:
+            return
+        if time.monotonic() > deadline:
+            raise CommandError(
+                f"The web server did not become ready within {READY_S:.0f} s; see the log above."
+            )
+        start_lanes()
+        self.say("")
+        self.say(f"Ready: {url}/   API: {url}/api/docs")
+        if login:
+            self.say(login)
+        for line in _integrations(settings.POSTHOG_API_KEY or environment.get("POSTHOG_API_KEY", "")):
+            self.say(line)
+        self.say("Ctrl-C stops everything.")
+        self.say("")
+
+    @contextlib.contextmanager
+    def _terminated_like_interrupted(self) -> Any:
+        """Until the supervisor takes over, TERM ends the preparations as Ctrl-C does."""
+        previous = signal.signal(signal.SIGTERM, _interrupt)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGTERM, previous)
+
+
+def start_lanes() -> None:
+    """Start the lanes now; by themselves the schedules would take up to half a minute."""
+    from django_q.models import Schedule
+    from django_q.tasks import async_task
+
+    for function in Schedule.objects.filter(name__endswith=" lane").values_list("func", flat=True):
+        async_task(function)
+    connections.close_all()
+
+
+def _interrupt(*_signal: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _port(raw: str) -> int:
+    if not raw.isdigit() or not 0 < int(raw) < 65536:
+        raise argparse.ArgumentTypeError(f"a port is a number from 1 to 65535, not {raw!r}")
+    return int(raw)
+
+
+def _require_free(host: str, port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except PermissionError:
+            raise CommandError(f"Port {port} is reserved for root. Choose another: --port 8001") from None
+        except OSError:
+            raise CommandError(
+                f"Port {port} on {host} is taken, perhaps by another `up`. Stop that, or choose another port:"
+                f" --port {port + 1 if port < 65535 else 8001}"
+            ) from None
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=2) as answer:
+            return bool(answer.status == 200)
+    except (OSError, urllib.error.URLError):
+        return False
+
+
+def _log_style() -> str:
+    return "console" if sys.stdout.isatty() else "json"
+
+
+def _short(path: Path) -> str:
+    with contextlib.suppress(ValueError):
+        return str(path.relative_to(Path.cwd()))
+    return str(path)
+
+
+def _demo_password() -> str:
+    """Return the demo's password: made once, kept in the data folder."""
+    path = settings.DATA_DIR / "demo_password"
+    if not path.exists():
+        path.touch(mode=0o600)
+        path.write_text(secrets.token_urlsafe(9), encoding="utf-8")
+    return path.read_text(encoding="utf-8")
+
+
+def _integrations(posthog_key: str) -> list[str]:
+    on: Callable[[bool, str], str] = lambda is_on, words: f"  {'on ' if is_on else 'off'}  {words}"  # noqa: E731
+    return [
+        "Integrations:",
+        on(bool(posthog_key), "PostHog" if posthog_key else "PostHog: set POSTHOG_API_KEY to forward events"),
+    ]

@@ -1,0 +1,38 @@
+"""The command lines of the service's processes: one place for `up`, tests and benchmarks."""
+
+import sys
+
+
+def web_command(port: int, *, host: str = "127.0.0.1", workers: int = 2, threads: int = 8) -> list[str]:
+    """Return how granian serves the WSGI application. WSGI: Django's ASGI path costs five times as much."""
+    return [
+        sys.executable,
+        "-m",
+        "granian",
+        "--interface",
+        "wsgi",
+        "--host",
+        host,
+        "--port",
+        str(port),
+        "--workers",
+        str(workers),
+        "--blocking-threads",
+        str(threads),
+        "--blocking-threads-idle-timeout",
+        "600",
+        "--http",
+        "1",
+        "--no-ws",
+        "--respawn-failed-workers",
+        "--workers-kill-timeout",
+        "10",
+        "--log-level",
+        "warning",
+        "trainu.wsgi:application",
+    ]
+
+
+def workers_command() -> list[str]:
+    """Return how django-q2's cluster is run."""
+    return [sys.executable, "manage.py", "qcluster"]
