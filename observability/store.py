@@ -46,7 +46,6 @@ insert into observability_event
 select uuid, timestamp, event, distinct_id, properties::jsonb, %b, %b, %b
 from incoming join fresh using (uuid)
 on conflict do nothing
-returning uuid
 """
 
 

@@ -4,9 +4,13 @@ Shared by roll-ups and forwarder. Transaction ids rise with the start of the wri
 commit; below the horizon every transaction has ended, so nothing can turn up there any more.
 """
 
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 
+from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
+
+from observability.models import BackfilledDay, Forwarder, Watermark
 
 # Ordinary events are up to 30 days old when they are stored; older ones are backfills, whose days
 # the insert notes (see observability.store).
@@ -38,3 +42,62 @@ def floor(cursor: CursorWrapper, low: int, *, now: datetime) -> datetime:
     if oldest is None:
         return ordinary
     return min(ordinary, datetime.combine(oldest, datetime.min.time(), tzinfo=now.tzinfo))
+
+
+def positions_ahead() -> list[str]:
+    """Return which consumers stand ahead of the database: it was restored from a dump."""
+    with connection.cursor() as cursor:
+        here = horizon(cursor)
+    consumers = list(Watermark.objects.filter(xid__gt=here).values_list("consumer", flat=True))
+    if Forwarder.objects.filter(position_xid__gt=here).exists():
+        consumers.append("forwarder")
+    return consumers
+
+
+# What a restored row's transaction id becomes; ids of real transactions begin above these.
+_DONE, _TO_FORWARD, _TO_COUNT = 0, 1, 2
+
+_RESET = """
+update {partition}
+set xid = case when xid >= %(counted)s then %(to_count)s
+               when xid >= %(forwarded)s then %(to_forward)s
+               else %(done)s end
+where xid > %(to_count)s and (xid >= %(here)s or received_at <= %(dumped_at)s)
+"""
+
+
+def reset() -> Iterator[tuple[str, int]]:
+    """Take restored events out of the order of transactions, and let every consumer go on.
+
+    What was not yet counted or forwarded when the dump was made is so now, and so is what has been
+    stored since the restore. A partition at a time, each committed by itself; yields its name and how
+    many events it held. An interrupted run is simply run again: the positions move last.
+    """
+    with connection.cursor() as cursor:
+        here = horizon(cursor)
+        cursor.execute("select max(received_at) from observability_event where xid >= %s", [here])
+        parameters = {
+            "here": here,
+            # Rows received up to then came with the dump, however small their ids.
+            "dumped_at": cursor.fetchone()[0],
+            "counted": Watermark.objects.filter(consumer="rollups").values_list("xid", flat=True).first()
+            or 0,
+            "forwarded": Forwarder.objects.values_list("position_xid", flat=True).first() or 0,
+            "to_count": _TO_COUNT,
+            "to_forward": _TO_FORWARD,
+            "done": _DONE,
+        }
+        cursor.execute(
+            "select inhrelid::regclass::text from pg_inherits"
+            " where inhparent = 'observability_event'::regclass order by 1"
+        )
+        for (partition,) in cursor.fetchall():
+            # The name comes from PostgreSQL's own catalog, quoted by regclass.
+            cursor.execute(_RESET.format(partition=partition), parameters)
+            yield partition, cursor.rowcount
+    with transaction.atomic():
+        Watermark.objects.filter(xid__gt=here).update(xid=_TO_COUNT)
+        Forwarder.objects.filter(position_xid__gt=here).update(
+            position_xid=_TO_FORWARD, position_timestamp=None, position_uuid=None
+        )
+        BackfilledDay.objects.filter(xid__gt=here).update(xid=_TO_COUNT)

@@ -2,8 +2,8 @@
 
 import gzip
 import json
+import socket
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -34,14 +34,18 @@ class PostHogServer:
     replies: the next answers in order; when they are used up, every valid batch is taken.
     """
 
-    def __init__(self, *, refuses: Callable[[dict[str, Any]], bool] = lambda event: False) -> None:
+    path = "/batch/"
+
+    def __init__(
+        self, *, port: int = 0, refuses: Callable[[dict[str, Any]], bool] = lambda event: False
+    ) -> None:
         self.refuses = refuses
         self.replies: list[Reply] = []
         self.batches: list[list[dict[str, Any]]] = []
         self.received: list[dict[str, Any]] = []
         self.lock = threading.Lock()
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self.server.daemon_threads = True
+        self.closing = threading.Event()
+        self.server = _Server(("127.0.0.1", port), self._handler())
         self.thread = threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True)
 
     @property
@@ -69,6 +73,11 @@ class PostHogServer:
                 self.received.extend(batch)
             return reply
 
+    def close(self) -> None:
+        self.closing.set()
+        self.server.shutdown()
+        self.server.server_close()
+
     def _handler(self) -> type[BaseHTTPRequestHandler]:
         posthog = self
 
@@ -81,8 +90,8 @@ class PostHogServer:
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
                 if self.headers.get("Content-Encoding") == "gzip":
                     body = gzip.decompress(body)
-                reply = posthog.take(json.loads(body)["batch"])
-                time.sleep(reply.hang_s)
+                reply = Reply(404) if self.path != posthog.path else posthog.take(json.loads(body)["batch"])
+                posthog.closing.wait(reply.hang_s)
                 if reply.drop:
                     self.close_connection = True
                     return
@@ -100,13 +109,75 @@ class PostHogServer:
         return Handler
 
 
+class PostHogV1Server(PostHogServer):
+    """A PostHog of capture protocol v1: a batch is taken event by event, each with its own verdict.
+
+    verdict: (result, details) of an event: ok, warning, drop or retry. Whatever is ok gets stored, once
+    or more often. A uuid twice in one batch is 400, as with the real one.
+    """
+
+    path = "/i/v1/analytics/events"
+
+    def __init__(
+        self,
+        *,
+        port: int = 0,
+        verdict: Callable[[dict[str, Any]], tuple[str, str | None]] = lambda event: ("ok", None),
+    ) -> None:
+        super().__init__(port=port)
+        self.verdict = verdict
+
+    def take(self, batch: list[dict[str, Any]]) -> Reply:
+        with self.lock:
+            self.batches.append(batch)
+            if self.replies:
+                return self.replies.pop(0)
+            if len({event["uuid"] for event in batch}) < len(batch):
+                return Reply(400, body={"error": "duplicate_uuid"})
+            results = {}
+            for event in batch:
+                result, details = self.verdict(event)
+                results[event["uuid"]] = {"result": result, "details": details}
+                if result in {"ok", "warning"}:
+                    self.received.append(event)
+            return Reply(body={"results": results})
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A client that was killed before its answer is what some tests are about: say nothing."""
+
+
+def free_port() -> int:
+    """Return a port on which nothing listens, for an outside service that is down."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
 @contextmanager
-def posthog(*, refuses: Callable[[dict[str, Any]], bool] = lambda event: False) -> Iterator[PostHogServer]:
+def posthog(
+    *, port: int = 0, refuses: Callable[[dict[str, Any]], bool] = lambda event: False
+) -> Iterator[PostHogServer]:
     """Run a PostHogServer for the time of a block."""
-    server = PostHogServer(refuses=refuses)
+    server = PostHogServer(port=port, refuses=refuses)
     server.thread.start()
     try:
         yield server
     finally:
-        server.server.shutdown()
-        server.server.server_close()
+        server.close()
+
+
+@contextmanager
+def posthog_v1(
+    *, verdict: Callable[[dict[str, Any]], tuple[str, str | None]] = lambda event: ("ok", None)
+) -> Iterator[PostHogV1Server]:
+    """Run a PostHogV1Server for the time of a block."""
+    server = PostHogV1Server(verdict=verdict)
+    server.thread.start()
+    try:
+        yield server
+    finally:
+        server.close()

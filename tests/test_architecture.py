@@ -60,7 +60,7 @@ def test_nothing_stands_beside_the_rooms_of_the_design() -> None:
     assert {line.split("/")[0] for line in tracked.stdout.splitlines()} <= TOP_LEVEL
 
 
-@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(ROOT)))
+@pytest.mark.parametrize("path", list(modules()), ids=lambda path: str(path.relative_to(ROOT)))
 def test_a_room_says_what_it_is_for_and_stays_small(path: Path) -> None:
     source = path.read_text(encoding="utf-8")
     if not source.strip():

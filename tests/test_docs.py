@@ -16,10 +16,10 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def section(title: str) -> str:
-    """Return the text below a heading, up to the next heading of its level or higher."""
-    match = re.search(rf"^(#+) {re.escape(title)}$\n(.*?)(?=^#{{1,2}} |\Z)", README, re.M | re.S)
+    """Return the text below a heading, up to the next heading."""
+    match = re.search(rf"^#+ {re.escape(title)}$\n(.*?)(?=^##|\Z)", README, re.M | re.S)
     assert match, f"The README has no section {title!r}."
-    return match[2]
+    return match[1]
 
 
 def first_column(text: str) -> list[str]:

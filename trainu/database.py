@@ -6,6 +6,7 @@ The rule: no statement, lock or idle transaction waits for ever, in any process.
 from pathlib import Path
 from typing import Any
 
+import psycopg
 from django.core.exceptions import ImproperlyConfigured
 from psycopg.conninfo import conninfo_to_dict
 
@@ -24,23 +25,11 @@ def configuration(url: str, *, process: str, data_dir: Path, pool_size: int) -> 
     pool_size: connections a web process may hold; workers and commands hold one each, because a pool
     does not survive the forks of django-q2. Raises ImproperlyConfigured for a URL libpq cannot read.
     """
-    statement_ms, lock_ms, idle_ms = TIME_LIMITS_MS[process]
-    options: dict[str, Any] = {
-        "application_name": f"trainu-{process}",
-        "options": (
-            f"-c statement_timeout={statement_ms} -c lock_timeout={lock_ms}"
-            f" -c idle_in_transaction_session_timeout={idle_ms}"
-        ),
-    }
-    common: dict[str, Any] = {
-        "CONN_HEALTH_CHECKS": False,
-        "OPTIONS": options,
-        "TEST": {"NAME": "test_trainu"},
-    }
+    chosen: dict[str, Any] = {"OPTIONS": _limits(process), "TEST": {"NAME": "test_trainu"}}
     if process == "web":
         # No idle minimum and no check on checkout: after a database restart the psycopg pool would
         # otherwise sleep between failing checks, up to half a minute (observability.store heals instead).
-        options["pool"] = {
+        chosen["OPTIONS"]["pool"] = {
             "min_size": 0,
             "max_size": pool_size,
             "timeout": 5,
@@ -48,24 +37,37 @@ def configuration(url: str, *, process: str, data_dir: Path, pool_size: int) -> 
             "max_lifetime": 1800,
         }
     else:
-        common |= {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}
+        chosen |= {"CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}
     if not url:
-        return common | {
-            "ENGINE": "trainu.embedded",
-            "NAME": "trainu",
-            "HOST": "",
-            "DATA_DIR": str(data_dir),
-        }
+        return chosen | {"ENGINE": "trainu.embedded", "NAME": "trainu", "HOST": "", "DATA_DIR": str(data_dir)}
+    for key, value in _parsed(url).items():
+        if key in _SETTINGS:
+            chosen[_SETTINGS[key]] = value
+        else:
+            chosen["OPTIONS"][key] = value
+    return chosen | {"ENGINE": "django.db.backends.postgresql"}
+
+
+_SETTINGS = {"host": "HOST", "port": "PORT", "user": "USER", "password": "PASSWORD", "dbname": "NAME"}
+
+
+def _limits(process: str) -> dict[str, Any]:
+    """Return libpq's options that name the process and bound its waits."""
+    statement_ms, lock_ms, idle_ms = TIME_LIMITS_MS[process]
+    return {
+        "application_name": f"trainu-{process}",
+        "options": (
+            f"-c statement_timeout={statement_ms} -c lock_timeout={lock_ms}"
+            f" -c idle_in_transaction_session_timeout={idle_ms}"
+        ),
+    }
+
+
+def _parsed(url: str) -> dict[str, Any]:
     try:
-        server = conninfo_to_dict(url)
-    except Exception:  # noqa: BLE001 - whatever libpq says may quote the password
+        return dict(conninfo_to_dict(url))
+    except psycopg.ProgrammingError:
+        # Whatever libpq says may quote the password.
         raise ImproperlyConfigured(
             "DATABASE_URL cannot be read. It looks like postgresql://user:password@host:5432/name."
         ) from None
-    known = {"host": "HOST", "port": "PORT", "user": "USER", "password": "PASSWORD", "dbname": "NAME"}
-    for key, value in server.items():
-        if key in known:
-            common[known[key]] = value
-        else:
-            options[key] = value
-    return common | {"ENGINE": "django.db.backends.postgresql"}

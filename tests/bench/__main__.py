@@ -4,12 +4,12 @@ import argparse
 import json
 import sys
 
-from tests.bench import forward, ingest
+from tests.bench import NAMES, forward, ingest
 
-BENCHES = {"ingest": ingest.main, "forward": forward.main}
+BENCHES = dict(zip(NAMES, (forward.main, ingest.main), strict=True))
 
 parser = argparse.ArgumentParser(prog="tests.bench")
-parser.add_argument("name", choices=sorted(BENCHES))
+parser.add_argument("name", choices=NAMES)
 parser.add_argument("--clients", type=int, default=32, help="connections at once (ingest)")
 arguments = parser.parse_args()
 json.dump(BENCHES[arguments.name](arguments.clients), sys.stdout, indent=2)

@@ -1,0 +1,118 @@
+"""A real browser for the few promises that only a browser can keep: policy, keyboard, width, colour.
+
+Debian's Chromium, driven by playwright. The rule: no browser, no pass (a skipped test protects nobody).
+"""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import pytest
+from django.contrib.auth.models import Permission, User
+from django.test import Client
+from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+from pytest_django.live_server_helper import LiveServer
+
+PHONE = {"width": 390, "height": 844}
+DESKTOP = {"width": 1440, "height": 900}
+
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+REPORT_VIOLATIONS = """
+document.addEventListener("securitypolicyviolation", (event) => {
+  const where = `${event.blockedURI} ${event.sourceFile}:${event.lineNumber}`;
+  console.error(`CSP refused ${event.violatedDirective}: ${where}`);
+});
+"""
+
+
+# One browser a module, not a session: while playwright's sync API is started, this thread has a running
+# event loop, in which Django refuses queries and asyncio.run() fails, for every test that follows.
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    executable = shutil.which("chromium")
+    if executable is None:
+        pytest.fail("No browser: install Debian's chromium package (apt-get install chromium).")
+    before = os.environ.get("DJANGO_ALLOW_ASYNC_UNSAFE")
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
+    try:
+        with sync_playwright() as playwright:
+            started = playwright.chromium.launch(executable_path=executable, args=FLAGS)
+            yield started
+            started.close()
+    finally:
+        if before is None:
+            del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
+        else:
+            os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = before
+
+
+@dataclass
+class Visit:
+    """A browser window on the service, which remembers what the browser complained about."""
+
+    page: Page
+    address: str
+    complaints: list[str] = field(default_factory=list)
+
+    def to(self, path: str) -> Page:
+        self.page.goto(self.address + path)
+        return self.page
+
+    def hear(self, message: ConsoleMessage) -> None:
+        if message.type in {"error", "warning"}:
+            self.complaints.append(f"{self.page.url}: {message.text}")
+
+
+@pytest.fixture
+def visit(browser: Browser, live_server: LiveServer) -> Iterator[Callable[..., Visit]]:
+    """Open a window: visit(user) signed in, visit() not; viewport and colour scheme as given."""
+    contexts = []
+
+    def opened(
+        user: User | None = None, *, viewport: dict[str, int] = DESKTOP, color_scheme: str = "light"
+    ) -> Visit:
+        context = browser.new_context(viewport=viewport, color_scheme=color_scheme)
+        contexts.append(context)
+        if user:
+            client = Client()
+            client.force_login(user)
+            cookie = client.cookies["sessionid"]
+            context.add_cookies([{"name": "sessionid", "value": cookie.value, "url": live_server.url}])
+        context.add_init_script(REPORT_VIOLATIONS)
+        window = Visit(context.new_page(), live_server.url)
+        window.page.set_default_timeout(5_000)
+        window.page.on("console", window.hear)
+        window.page.on("pageerror", lambda error: window.complaints.append(f"{window.page.url}: {error}"))
+        return window
+
+    yield opened
+    for context in contexts:
+        context.close()
+
+
+@pytest.fixture
+def admin(transactional_db: None) -> User:
+    return User.objects.create_superuser("ada", "ada@example.test", "correct horse")
+
+
+@pytest.fixture
+def newcomer(transactional_db: None) -> User:
+    """A member of staff to whom nobody has given a permission yet."""
+    return User.objects.create_user("nora", password="battery staple", is_staff=True)
+
+
+@pytest.fixture
+def group_keeper(newcomer: User) -> User:
+    """A member of staff who may change groups, and nothing else."""
+    newcomer.user_permissions.add(Permission.objects.get(codename="change_group"))
+    return newcomer

@@ -1,0 +1,155 @@
+"""The sidebar: what there is, in which order, and who sees it. One line here adds one entry.
+
+The rule: an entry whose page does not exist, or that the reader may not open, is not shown. Kernel:
+imports no app, so apps hand in their counts with `site.register_badge`.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+import structlog
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.contrib.auth.models import AnonymousUser, PermissionsMixin
+from django.core.cache import cache
+from django.db import DatabaseError
+from django.http import HttpRequest
+from django.urls import NoReverseMatch, reverse
+
+log = structlog.get_logger(__name__)
+
+BADGE_AGE = timedelta(seconds=30)
+HOME = "admin:index"
+
+
+@dataclass(frozen=True)
+class Item:
+    """An entry as declared. permission: "app.view_model", or empty for every member of staff."""
+
+    label: str
+    url_name: str
+    permission: str = ""
+
+
+@dataclass(frozen=True)
+class Section:
+    title: str
+    items: tuple[Item, ...]
+
+
+SECTIONS = (
+    Section("", (Item("Overview", HOME),)),
+    Section("Dashboards", ()),
+    Section("Operations", ()),
+    Section(
+        "Observe",
+        (
+            Item("Events", "admin:events", "observability.view_event"),
+            Item(
+                "Event definitions",
+                "admin:observability_eventdefinition_changelist",
+                "observability.view_eventdefinition",
+            ),
+            Item(
+                "Quarantine",
+                "admin:observability_quarantinegroup_changelist",
+                "observability.view_quarantinegroup",
+            ),
+            Item("PostHog forwarding", "admin:forwarding", "observability.view_forwarder"),
+        ),
+    ),
+    Section(
+        "System",
+        (
+            Item("API keys", "admin:observability_apikey_changelist", "observability.view_apikey"),
+            Item("Schedules", "admin:django_q_schedule_changelist", "django_q.view_schedule"),
+            Item("Failed tasks", "admin:django_q_failure_changelist", "django_q.view_failure"),
+            Item("Users", "admin:auth_user_changelist", "auth.view_user"),
+            Item("Groups", "admin:auth_group_changelist", "auth.view_group"),
+            Item("API documentation", "api:openapi-view"),
+        ),
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Link:
+    """An entry as one reader sees it on one page. badge: a count, or None where there is nothing to say."""
+
+    label: str
+    url: str
+    is_current: bool
+    badge: int | None
+
+
+@dataclass(frozen=True)
+class Menu:
+    title: str
+    links: tuple[Link, ...]
+
+
+def may(user: AbstractBaseUser | AnonymousUser, permission: str) -> bool:
+    """Return whether `user` holds `permission`; as in Django's admin, who may change may also view."""
+    if not permission:
+        return True
+    if not isinstance(user, PermissionsMixin):
+        return False
+    return user.has_perm(permission) or user.has_perm(permission.replace(".view_", ".change_"))
+
+
+def menus(request: HttpRequest, badges: Mapping[str, Callable[[], int]]) -> list[Menu]:
+    """Return the sections this reader sees, with the current page marked.
+
+    badges: by URL name, what counts the open items of that page.
+    """
+    found = [(section, _reachable(section, request)) for section in SECTIONS]
+    current = _current(request.path, [url for _, pairs in found for _, url in pairs])
+    return [
+        Menu(
+            section.title,
+            tuple(
+                Link(item.label, url, url == current, _count(item.url_name, badges)) for item, url in pairs
+            ),
+        )
+        for section, pairs in found
+        if pairs
+    ]
+
+
+def _reachable(section: Section, request: HttpRequest) -> list[tuple[Item, str]]:
+    """Return the section's entries that exist and that the reader may open, with their addresses."""
+    pairs = []
+    for item in section.items:
+        if not may(request.user, item.permission):
+            continue
+        try:
+            pairs.append((item, reverse(item.url_name)))
+        except NoReverseMatch:
+            continue
+    return pairs
+
+
+def _current(path: str, urls: Sequence[str]) -> str | None:
+    """Return the address that `path` is at or below: the longest one. Everything is below Overview,
+    so that one counts only as itself."""
+    home = reverse(HOME)
+    matches = [url for url in urls if path == url or (url != home and path.startswith(url))]
+    return max(matches, key=len, default=None)
+
+
+def _count(url_name: str, badges: Mapping[str, Callable[[], int]]) -> int | None:
+    """Return the page's count, at most half a minute old; None when it has none or cannot be counted."""
+    count = badges.get(url_name)
+    if count is None:
+        return None
+
+    def counted() -> int | None:
+        try:
+            return count()
+        except DatabaseError as error:
+            # A badge that times out must not take every page of the admin down with it.
+            sqlstate = getattr(error.__cause__, "sqlstate", None)
+            log.warning("badge_not_counted", url_name=url_name, sqlstate=sqlstate)
+            return None
+
+    return cache.get_or_set(f"badge:{url_name}", counted, BADGE_AGE.total_seconds())

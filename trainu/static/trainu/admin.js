@@ -1,0 +1,43 @@
+/* What HTML cannot do alone: the menu button says whether the menu is open, dropdowns close by Esc or by a
+   click elsewhere, and Django's widgets get the names they lack. Without it everything still works. */
+"use strict";
+{
+  const menu = document.getElementById("navigation");
+  const button = document.querySelector(".menu-button");
+  if (menu && button) {
+    menu.addEventListener("toggle", (event) => {
+      button.setAttribute("aria-expanded", String(event.newState === "open"));
+    });
+    // A drawer that is left open while the window grows would float over its own place.
+    matchMedia("(min-width: 64.0625rem)").addEventListener("change", (event) => {
+      if (event.matches && menu.matches(":popover-open")) menu.hidePopover();
+    });
+  }
+
+  const open = () => document.querySelectorAll("details.dropdown[open]");
+
+  document.addEventListener("click", (event) => {
+    for (const dropdown of open()) {
+      if (!dropdown.contains(event.target)) dropdown.open = false;
+    }
+  });
+
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape") return;
+    for (const dropdown of open()) {
+      dropdown.open = false;
+      if (dropdown.contains(document.activeElement)) dropdown.querySelector("summary").focus();
+    }
+  });
+
+  // At load, for that is when Django's own scripts have built their widgets.
+  window.addEventListener("load", () => {
+    for (const [selector, part] of [[".vDateField", "date"], [".vTimeField", "time"]]) {
+      for (const input of document.querySelectorAll(`.datetime ${selector}`)) {
+        const label = input.closest(".flex-container")?.querySelector("label, legend");
+        input.setAttribute("aria-label", `${label?.textContent ?? ""} ${part}`.trim());
+      }
+    }
+    document.querySelectorAll(".search-label-icon").forEach((icon) => icon.setAttribute("role", "img"));
+  });
+}
