@@ -79,6 +79,8 @@ class Forwarding:
         self.window_xids = 1_000
         # Acknowledged, but behind an event that PostHog wants once more: not to be sent twice.
         self.acknowledged: set[UUID] = set()
+        # When PostHog last had everything, as far as this run knows: a new run prunes no partitions at first.
+        self.caught_up_at = watermark.NEVER
 
     def step(self, *, now: datetime) -> Step:
         """Read the next events and bring them to PostHog; do nothing while paused or waiting."""
@@ -86,7 +88,7 @@ class Forwarding:
         if state.paused_at or (state.next_attempt_at and state.next_attempt_at > now):
             return Step(0, behind=False)
         position = Position(state.position_xid, state.position_timestamp, state.position_uuid)
-        events, end, behind = self._read(position, now=now)
+        events, end, behind = self._read(position)
         off = set(EventDefinition.objects.filter(forwarded=False).values_list("name", flat=True))
         segments = deque(events[start : start + BATCH] for start in range(0, len(events), BATCH))
         sent = 0
@@ -106,9 +108,11 @@ class Forwarding:
                 return Step(sent, behind=False)
         if events or end.xid - position.xid >= IDLE_XIDS:
             _advance(position, end, waiting=events[-1].received_at if events and behind else None, now=now)
+        if not behind:
+            self.caught_up_at = now
         return Step(sent, behind=behind)
 
-    def _read(self, after: Position, *, now: datetime) -> tuple[list[StoredEvent], Position, bool]:
+    def _read(self, after: Position) -> tuple[list[StoredEvent], Position, bool]:
         """Return the next events, where the walk then stands, and whether there may be more."""
         with transaction.atomic(), connection.cursor() as cursor:
             horizon = watermark.horizon(cursor)
@@ -121,7 +125,7 @@ class Forwarding:
                 {
                     "low": low,
                     "high": high,
-                    "floor": watermark.floor(cursor, low, now=now),
+                    "floor": watermark.floor(cursor, low, caught_up_at=self.caught_up_at),
                     "after": after.timestamp if after.xid == low and after.timestamp else _FIRST_TIME,
                     "after_uuid": after.uuid if after.xid == low and after.uuid else UUID(int=0),
                     "limit": READ,
@@ -160,7 +164,7 @@ class Forwarding:
                 sent=len(done) - len(refused),
                 skipped=sum(event.event in off for event in segment[:first_again]),
                 refused=len(refused),
-                acknowledged=bool(due),
+                acknowledged=bool(done),
             )
         if outcome.again:
             raise Unavailable("PostHog asked to send some events again")
@@ -286,6 +290,8 @@ def resend(rejections: Sequence[ForwardRejection], sender: Sends, *, now: dateti
         event = _stored(rejection)
         try:
             outcome = sender.deliver([event])
+            if outcome.again:
+                raise Unavailable("PostHog asked to send it again")
             reason = outcome.refused.get(event.uuid)
         except Refused as refusal:
             reason = refusal.reason

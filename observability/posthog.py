@@ -1,10 +1,12 @@
 """Send one batch to PostHog, once, and say how it went. No state, no retry, no database.
 
 The SDK's own queue loses events in six ways (full, refused, killed, forked, exit, slow), so only its
-synchronous sender is used: `Consumer.request`, public, never started as a thread.
+synchronous senders are used: `batch_post`, and for protocol v1 `Consumer.request`, public, never
+started as a thread.
 """
 
 import queue
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -15,7 +17,7 @@ from posthog.capture_compression import CaptureCompression
 from posthog.capture_mode import CaptureMode
 from posthog.capture_v1 import CaptureV1Error
 from posthog.consumer import Consumer
-from posthog.request import APIError
+from posthog.request import APIError, batch_post
 
 from observability.catalog import CATALOG
 
@@ -76,23 +78,28 @@ class Sender:
     """Sends batches over one kept-alive connection. mode: v0 or v1 of PostHog's capture protocol."""
 
     def __init__(self, api_key: str, host: str, *, mode: str = "v0", timeout_s: float = TIMEOUT_S) -> None:
-        self._consumer = Consumer(
-            queue.Queue(),
-            api_key,
-            host=host,
-            gzip=True,
-            retries=0,
-            timeout=timeout_s,
-            capture_mode=CaptureMode(mode),
-            capture_compression=CaptureCompression.GZIP,
-        )
+        self._send: Callable[[list[dict[str, Any]]], object]
+        if CaptureMode(mode) is CaptureMode.V1:
+            self._send = Consumer(
+                queue.Queue(),
+                api_key,
+                host=host,
+                retries=0,
+                timeout=timeout_s,
+                capture_mode=CaptureMode.V1,
+                capture_compression=CaptureCompression.GZIP,
+            ).request
+        else:
+            self._send = lambda batch: _require_own_answer(
+                batch_post(
+                    api_key, host, gzip=True, timeout=timeout_s, batch=batch, historical_migration=False
+                )
+            )
 
     def deliver(self, batch: list[StoredEvent]) -> Delivered:
         """Send a batch, one try. Raises Refused, Unavailable or Misconfigured."""
         try:
-            self._consumer.request(  # type: ignore[no-untyped-call]
-                [message(event) for event in batch]
-            )
+            self._send([message(event) for event in batch])
         except CaptureV1Error as error:
             if error.drops or error.retry_exhausted:
                 return _partial(error)
@@ -126,6 +133,19 @@ def message(event: StoredEvent) -> dict[str, Any]:
         "timestamp": event.timestamp.isoformat(),
         "properties": properties,
     }
+
+
+def _require_own_answer(answer: requests.Response) -> None:
+    """Raise Misconfigured for a 200 that is not PostHog's: after a redirect, or from a page of another host.
+
+    The SDK follows a redirect with a GET that carries no events, and takes any 200 for success.
+    """
+    try:
+        body = answer.json()
+    except ValueError:
+        body = None
+    if answer.history or not isinstance(body, dict) or "status" not in body:
+        raise Misconfigured("the answer is not PostHog's; check the host")
 
 
 def _partial(error: CaptureV1Error) -> Delivered:

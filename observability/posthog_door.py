@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 import structlog
-from django.db import InterfaceError, OperationalError
+from django.db import InterfaceError, OperationalError, connection
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
@@ -19,6 +19,7 @@ from observability import api_keys, ingestion, intake
 from observability.api.events import body_of
 from observability.models import ApiKey
 from trainu import problem
+from trainu.database import heal
 from trainu.problem import Problem
 
 log = structlog.get_logger(__name__)
@@ -34,6 +35,7 @@ def batch(request: HttpRequest) -> HttpResponse:
         return problem.response(refusal.status, refusal.code, refusal.detail, retry_after=refusal.retry_after)
     except (OperationalError, InterfaceError) as error:
         log.error("database_away", sqlstate=getattr(error.__cause__, "sqlstate", None))
+        heal(connection)
         return problem.database_away()
 
 

@@ -60,23 +60,24 @@ def roll(*, now: datetime) -> Rolled:
     Does nothing when another process is at it.
     """
     with transaction.atomic(), connection.cursor() as cursor:
-        Watermark.objects.get_or_create(consumer=CONSUMER, defaults={"xid": 0, "moved_at": now})
+        Watermark.objects.get_or_create(consumer=CONSUMER, defaults={"xid": 0, "moved_at": watermark.NEVER})
         cursor.execute(
-            "select xid from observability_watermark where consumer = %s for update skip locked", [CONSUMER]
+            "select xid, moved_at from observability_watermark where consumer = %s for update skip locked",
+            [CONSUMER],
         )
         row = cursor.fetchone()
         if row is None:
             return Rolled(0, behind=False)
-        low = row[0]
+        low, caught_up_at = row
         horizon = watermark.horizon(cursor)
         high = min(horizon, watermark.next_xid(cursor, low, horizon) + WINDOW_XIDS)
         if high <= low:
             return Rolled(0, behind=False)
-        floor = watermark.floor(cursor, low, now=now)
+        floor = watermark.floor(cursor, low, caught_up_at=caught_up_at)
         cursor.execute(_ROLL, {"low": low, "high": high, "floor": floor, "kept": now - MINUTES_KEPT})
         events = int(cursor.fetchone()[0])
         cursor.execute(
             "update observability_watermark set xid = %s, moved_at = %s where consumer = %s",
-            [high, now, CONSUMER],
+            [high, now if high == horizon else caught_up_at, CONSUMER],
         )
     return Rolled(events, behind=high < horizon)

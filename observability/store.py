@@ -8,15 +8,18 @@ import random
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import LiteralString
 from uuid import UUID
 
 import psycopg
 import structlog
 from django.db import DEFAULT_DB_ALIAS, connections, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.utils import timezone
 
 from observability import partitions
+from trainu.database import heal
 
 log = structlog.get_logger(__name__)
 
@@ -30,11 +33,6 @@ _INSERT = """
 with incoming as (
     select * from unnest(%b::uuid[], %b::timestamptz[], %b::text[], %b::text[], %b::text[])
         as t(uuid, timestamp, event, distinct_id, properties)
-), backfilled as (
-    insert into observability_backfilledday as b (day, xid)
-    select distinct (timestamp at time zone 'UTC')::date, pg_current_xact_id()::text::bigint
-    from incoming where timestamp < now() - interval '31 days' order by 1
-    on conflict (day) do update set xid = excluded.xid
 ), fresh as (
     insert into observability_seenuuid (uuid, seen_on)
     select uuid, current_date from incoming
@@ -46,6 +44,15 @@ insert into observability_event
 select uuid, timestamp, event, distinct_id, properties::jsonb, %b, %b, %b
 from incoming join fresh using (uuid)
 on conflict do nothing
+"""
+
+# Events so old are backfills: whoever walks by transaction must know how far back they reach
+# (observability.watermark).
+_ORDINARY_PAST = timedelta(days=31)
+_NOTE_BACKFILL = """
+insert into observability_backfilledday as b (day, xid)
+select day, pg_current_xact_id()::text::bigint from unnest(%b::date[]) as day
+on conflict (day) do update set xid = greatest(b.xid, excluded.xid)
 """
 
 
@@ -90,15 +97,27 @@ def insert(rows: Sequence[Row], origin: Origin) -> int:
         origin.api_key_id,
     )
     connection = connections[DEFAULT_DB_ALIAS]
-    return _persist(connection, lambda: _execute(connection, parameters), ordered)
+    oldest = timezone.now() - _ORDINARY_PAST
+    backfilled = sorted({row.timestamp.date() for row in ordered if row.timestamp < oldest})
+
+    def execute() -> int:
+        if not backfilled:
+            return _execute(connection, _INSERT, parameters)
+        with transaction.atomic(using=connection.alias):
+            _execute(connection, _NOTE_BACKFILL, (backfilled,))
+            return _execute(connection, _INSERT, parameters)
+
+    return _persist(connection, execute, ordered)
 
 
-def _execute(connection: BaseDatabaseWrapper, parameters: tuple[object, ...]) -> int:
-    """Run the statement with server-side binding; Django's own cursor would render 1,000 literals."""
+def _execute(
+    connection: BaseDatabaseWrapper, statement: LiteralString, parameters: tuple[object, ...]
+) -> int:
+    """Run a statement with server-side binding; Django's own cursor would render 1,000 literals."""
     connection.ensure_connection()
     started = time.perf_counter()
     with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
-        cursor.execute(_INSERT, parameters, prepare=True)
+        cursor.execute(statement, parameters, prepare=True)
         stored = cursor.rowcount
     for wrapper in connection.execute_wrappers:
         # This cursor goes past Django's wrappers, so the clock among them is told.
@@ -127,7 +146,7 @@ def _persist(connection: BaseDatabaseWrapper, execute: Callable[[], int], rows: 
             if state == _NO_PARTITION and "no partition" in str(error):
                 partitions.EVENTS.ensure({row.timestamp.date() for row in rows})
             elif not nested and (state in _TRY_AGAIN or _lost(connection, error)):
-                _heal(connection)
+                heal(connection)
                 log.warning("store_retried", sqlstate=state, attempt=attempt)
                 time.sleep(random.uniform(0.01, 0.05) * attempt)
             else:
@@ -141,11 +160,3 @@ def _lost(connection: BaseDatabaseWrapper, error: Exception) -> bool:
     if not isinstance(cause, psycopg.OperationalError) or isinstance(cause, psycopg.errors.QueryCanceled):
         return False
     return connection.connection is not None and connection.connection.closed
-
-
-def _heal(connection: BaseDatabaseWrapper) -> None:
-    """Drop a dead connection, and have the pool throw out the others that died with it."""
-    if connection.connection is not None and connection.connection.closed:
-        connection.close()
-        if pool := getattr(connection, "pool", None):
-            pool.check()

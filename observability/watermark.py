@@ -5,7 +5,7 @@ commit; below the horizon every transaction has ended, so nothing can turn up th
 """
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
@@ -15,6 +15,8 @@ from observability.models import BackfilledDay, Forwarder, Watermark
 # Ordinary events are up to 30 days old when they are stored; older ones are backfills, whose days
 # the insert notes (see observability.store).
 ORDINARY_PAST = timedelta(days=32)
+# When a consumer last had everything, where that is not known: nothing is pruned.
+NEVER = datetime(2000, 1, 1, tzinfo=UTC)
 # From so far behind on, look where the next events are before walking.
 FAR_XIDS = 20_000
 
@@ -34,14 +36,18 @@ def next_xid(cursor: CursorWrapper, low: int, high: int) -> int:
     return int(found) if found is not None else high
 
 
-def floor(cursor: CursorWrapper, low: int, *, now: datetime) -> datetime:
-    """Return the earliest event time that transactions from `low` on can hold: it prunes partitions."""
-    ordinary = now - ORDINARY_PAST
+def floor(cursor: CursorWrapper, low: int, *, caught_up_at: datetime) -> datetime:
+    """Return the earliest event time that transactions from `low` on can hold: it prunes partitions.
+
+    caught_up_at: when the consumer last had everything, so that what it has not was stored later. Not
+    the present time: after a pause of days, what waits was up to 30 days old when it was stored, not now.
+    """
+    ordinary = caught_up_at - ORDINARY_PAST
     cursor.execute("select min(day) from observability_backfilledday where xid >= %s", [low])
     oldest = cursor.fetchone()[0]
     if oldest is None:
         return ordinary
-    return min(ordinary, datetime.combine(oldest, datetime.min.time(), tzinfo=now.tzinfo))
+    return min(ordinary, datetime.combine(oldest, datetime.min.time(), tzinfo=UTC))
 
 
 def positions_ahead() -> list[str]:

@@ -103,6 +103,12 @@ class PostHogServer:
                 self.end_headers()
                 self.wfile.write(answer)
 
+            def do_GET(self) -> None:
+                """Where a redirect leads to: a page that is 200 and takes nothing."""
+                self.send_response(200)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
             def log_message(self, format: str, *args: object) -> None:
                 pass
 

@@ -34,4 +34,6 @@ class ShortWayMiddleware:
             return self.get_response(request)
         request.resolver_match = match
         answer: HttpResponse = match.func(request, *match.args, **match.kwargs)
+        # As CommonMiddleware does; without it the server sends small answers in chunks.
+        answer.headers.setdefault("Content-Length", str(len(answer.content)))
         return answer

@@ -4,7 +4,6 @@ Written only by `observability.store`. `xid` is the transaction that wrote the r
 forwarder walk along it behind the oldest running transaction, so a late commit is never skipped.
 """
 
-from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 
 
@@ -37,7 +36,6 @@ class SeenUuid(models.Model):
 
     class Meta:
         default_permissions = ()
-        indexes = [BrinIndex(fields=["seen_on"], name="seen_uuid_by_day")]
 
     def __str__(self) -> str:
         return str(self.uuid)

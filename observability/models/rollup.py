@@ -7,7 +7,10 @@ from django.db import models
 
 
 class Watermark(models.Model):
-    """How far a consumer of stored events has got: every transaction below `xid` is in its result."""
+    """How far a consumer of stored events has got: every transaction below `xid` is in its result.
+
+    moved_at: when it last had everything that was stored.
+    """
 
     consumer = models.CharField(max_length=32, primary_key=True)
     xid = models.BigIntegerField()
