@@ -2,10 +2,14 @@
 
 The rule: pages go by key, never by offset; a count stops at COUNT_LIMIT; a question that takes too
 long is given up and says so.
+
+PostgreSQL believes that a bloom index over unsorted words finds nothing, and reads whole partitions
+instead. So the newest rows are looked through first, which answers for common words; for the rare
+ones the planner is then left no other way than the bloom index (measured: 8 ms instead of 70).
 """
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 from django.db import OperationalError, connection, transaction
@@ -16,7 +20,11 @@ from observability.models import Event
 PAGE = 50
 COUNT_LIMIT = 1_000
 TIME_LIMIT_MS = 3_000
+# So many rows are looked through before a word counts as rare: a few milliseconds' worth.
+NEAR = 5_000
 _CANCELED = "57014"
+_EPOCH = datetime.fromtimestamp(0, UTC)
+_MICROSECOND = timedelta(microseconds=1)
 
 RANGES = {
     "1h": ("Last hour", timedelta(hours=1)),
@@ -41,6 +49,16 @@ class Question:
     correlation_id: str = ""
     range: str = DEFAULT_RANGE
 
+    @property
+    def filters(self) -> dict[str, str]:
+        """The words that are asked for, by field."""
+        words = {
+            "event": self.event,
+            "distinct_id": self.distinct_id,
+            "correlation_id": self.correlation_id,
+        }
+        return {field: word for field, word in words.items() if word}
+
 
 @dataclass(frozen=True, slots=True)
 class Key:
@@ -50,7 +68,8 @@ class Key:
     uuid: UUID
 
     def __str__(self) -> str:
-        return f"{int(self.timestamp.timestamp() * 1_000_000)}_{self.uuid.hex}"
+        # In whole numbers: a float of this size would be off by a microsecond now and then.
+        return f"{(self.timestamp - _EPOCH) // _MICROSECOND}_{self.uuid.hex}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +90,15 @@ def search(
     question: Question, *, now: datetime, older_than: Key | None = None, newer_than: Key | None = None
 ) -> Page:
     """Return the page that begins behind a key (or the first one); raises TooBroad."""
+    _, span = RANGES.get(question.range, RANGES[DEFAULT_RANGE])
+    every = Event.objects.filter(timestamp__gte=now - span)
     try:
         with transaction.atomic():
-            with connection.cursor() as cursor:
-                cursor.execute("select set_config('statement_timeout', %s, true)", [str(TIME_LIMIT_MS)])
-            return _page(_matching(question, now=now), older_than, newer_than)
+            # Many partitions make any plan look costly enough to compile, which takes longer than to run it.
+            _set_for_this_question(statement_timeout=str(TIME_LIMIT_MS), jit="off")
+            if newer_than:
+                return _newer(every, question.filters, newer_than)
+            return _older(every, question.filters, older_than)
     except OperationalError as error:
         if getattr(error.__cause__, "sqlstate", None) == _CANCELED:
             raise TooBroad from None
@@ -94,48 +117,74 @@ def key_of(event: Event) -> Key:
 
 def parse_key(raw: str) -> Key | None:
     """Return the key that `str(key)` had written, or None for anything else."""
-    from datetime import UTC
-
     micros, _, uuid = raw.partition("_")
     try:
-        return Key(datetime.fromtimestamp(0, UTC) + timedelta(microseconds=int(micros)), UUID(uuid))
+        return Key(_EPOCH + timedelta(microseconds=int(micros)), UUID(uuid))
     except (ValueError, OverflowError):
         return None
 
 
-def _matching(question: Question, *, now: datetime) -> QuerySet[Event]:
-    _, span = RANGES.get(question.range, RANGES[DEFAULT_RANGE])
-    rows = Event.objects.filter(timestamp__gte=now - span)
-    if question.event:
-        rows = rows.filter(event=question.event)
-    if question.distinct_id:
-        rows = rows.filter(distinct_id=question.distinct_id)
-    if question.correlation_id:
-        rows = rows.filter(correlation_id=question.correlation_id)
-    return rows
-
-
-def _page(rows: QuerySet[Event], older_than: Key | None, newer_than: Key | None) -> Page:
-    if newer_than:
-        # The bound on timestamp alone is what prunes partitions.
-        after = rows.filter(
-            timestamp__gte=newer_than.timestamp, pk__gt=(newer_than.timestamp, newer_than.uuid)
-        )
-        found = list(after.order_by("timestamp", "uuid")[: PAGE + 1])
-        more_newer, more_older = len(found) > PAGE, True
-        events = found[:PAGE][::-1]
-    else:
-        before = rows
-        if older_than:
-            before = rows.filter(
-                timestamp__lte=older_than.timestamp, pk__lt=(older_than.timestamp, older_than.uuid)
-            )
-        found = list(before.order_by("-timestamp", "-uuid")[: PAGE + 1])
-        more_newer, more_older = older_than is not None, len(found) > PAGE
-        events = found[:PAGE]
+def _newer(every: QuerySet[Event], filters: dict[str, str], key: Key) -> Page:
+    # The bound on timestamp alone is what prunes partitions.
+    after = every.filter(timestamp__gte=key.timestamp, pk__gt=(key.timestamp, key.uuid))
+    found = _nearest(after.order_by("timestamp", "uuid"), filters, ascending=True)
+    events = found[:PAGE][::-1]
     return Page(
         events=events,
-        newer=key_of(events[0]) if events and more_newer else None,
-        older=key_of(events[-1]) if events and more_older else None,
-        count=len(rows.order_by()[:COUNT_LIMIT].values_list("uuid")),
+        newer=key_of(events[0]) if len(found) > PAGE else None,
+        older=key_of(events[-1]) if events else None,
+        count=_count(every, filters),
     )
+
+
+def _older(every: QuerySet[Event], filters: dict[str, str], key: Key | None) -> Page:
+    before = every
+    if key:
+        before = every.filter(timestamp__lte=key.timestamp, pk__lt=(key.timestamp, key.uuid))
+    found = _nearest(before.order_by("-timestamp", "-uuid"), filters, ascending=False)
+    events = found[:PAGE]
+    return Page(
+        events=events,
+        newer=key_of(events[0]) if events and key else None,
+        older=key_of(events[-1]) if len(found) > PAGE else None,
+        count=_count(every, filters),
+    )
+
+
+def _nearest(ordered: QuerySet[Event], filters: dict[str, str], *, ascending: bool) -> list[Event]:
+    """Return the first events that match, one more than a page holds."""
+    if not filters:
+        return list(ordered[: PAGE + 1])
+    matching = ordered.filter(**filters)
+    horizon = ordered.values_list("timestamp", flat=True)[NEAR : NEAR + 1]
+    for end in horizon:
+        near = matching.filter(timestamp__lte=end) if ascending else matching.filter(timestamp__gte=end)
+        found = list(near[: PAGE + 1])
+        if len(found) > PAGE:
+            return found
+        _use_blooms()
+    return list(matching[: PAGE + 1])
+
+
+def _count(every: QuerySet[Event], filters: dict[str, str]) -> int:
+    """Return how many events match, counted no further than COUNT_LIMIT."""
+    if filters:
+        _use_blooms()
+    return every.filter(**filters).order_by()[:COUNT_LIMIT].count()
+
+
+def _use_blooms() -> None:
+    _set_for_this_question(
+        enable_seqscan="off",
+        enable_indexscan="off",
+        enable_indexonlyscan="off",
+        # To start a second process takes longer than what is left to read.
+        max_parallel_workers_per_gather="0",
+    )
+
+
+def _set_for_this_question(**settings: str) -> None:
+    """Set parameters of PostgreSQL until the transaction ends."""
+    calls = ", ".join(["set_config(%s, %s, true)"] * len(settings))
+    with connection.cursor() as cursor:
+        cursor.execute(f"select {calls}", [word for pair in settings.items() for word in pair])

@@ -29,11 +29,13 @@ def configuration(url: str, *, process: str, data_dir: Path, pool_size: int) -> 
     chosen: dict[str, Any] = {"OPTIONS": _limits(process), "TEST": {"NAME": "test_trainu"}}
     if process == "web":
         # No idle minimum and no check on checkout: after a database restart the psycopg pool would
-        # otherwise sleep between failing checks, up to half a minute (observability.store heals instead).
+        # otherwise sleep between failing checks, up to half a minute (`heal` clears it instead). And it
+        # gives up connecting after a second, for while it waits to try again, nobody else may.
         chosen["OPTIONS"]["pool"] = {
             "min_size": 0,
             "max_size": pool_size,
-            "timeout": 5,
+            "timeout": 2,
+            "reconnect_timeout": 1,
             "max_idle": 60,
             "max_lifetime": 1800,
         }

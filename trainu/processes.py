@@ -27,8 +27,9 @@ def web_command(port: int, *, host: str = "127.0.0.1", workers: int = 2, threads
         "--respawn-failed-workers",
         "--workers-kill-timeout",
         "10",
+        # Its one warning says that threads outnumber cores, which they should: they wait for PostgreSQL.
         "--log-level",
-        "warning",
+        "error",
         "trainu.wsgi:application",
     ]
 

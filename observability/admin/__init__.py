@@ -8,6 +8,7 @@ from observability.admin import (
     forwarding,
     overview,
     quarantine,
+    tasks,
 )
 
 __all__ = [
@@ -18,4 +19,5 @@ __all__ = [
     "forwarding",
     "overview",
     "quarantine",
+    "tasks",
 ]

@@ -11,14 +11,18 @@ from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from observability import api_keys
-from observability.admin.rendering import code, pill
+from observability.admin.rendering import Explained, code, pill
 from observability.models import ApiKey
 from trainu.admin_site import site
 from trainu.templatetags.time import ago
 
 
 class ApiKeyForm(forms.ModelForm):  # type: ignore[type-arg]
-    scopes = forms.MultipleChoiceField(choices=ApiKey.Scope.choices, widget=forms.CheckboxSelectMultiple)
+    scopes = forms.MultipleChoiceField(
+        choices=ApiKey.Scope.choices,
+        widget=forms.CheckboxSelectMultiple,
+        help_text="What it may do. An app that reports events needs the first one only.",
+    )
 
     class Meta:
         model = ApiKey
@@ -26,12 +30,23 @@ class ApiKeyForm(forms.ModelForm):  # type: ignore[type-arg]
 
 
 @admin.register(ApiKey)
-class ApiKeyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class ApiKeyAdmin(Explained):
     form = ApiKeyForm
-    list_display = ["name", "shown_prefix", "scope_words", "state_pill", "last_used", "limit_per_minute"]
+    intro = "Each app has a key of its own, so that one can be revoked without stopping the others."
+    nothing_yet = "An app needs one to report events. It is shown once, when it is made."
+    list_display = ["name", "shown_prefix", "scope_words", "state_pill", "last_used", "limit_figure"]
     search_fields = ["name", "prefix"]
     search_help_text = "Name or prefix"
     actions = ["revoke"]
+
+    def changeform_view(
+        self, request: HttpRequest, object_id: Any = None, form_url: str = "", extra_context: Any = None
+    ) -> Any:
+        words = {"show_save_and_add_another": False}
+        if object_id is None:
+            # Whichever button was pressed, the next page shows the key.
+            words["show_save_and_continue"] = False
+        return super().changeform_view(request, object_id, form_url, words | (extra_context or {}))
 
     def get_fields(self, request: HttpRequest, obj: ApiKey | None = None) -> Any:
         fields = ["name", "scopes", "limit_per_minute", "expires_at"]
@@ -72,6 +87,7 @@ class ApiKeyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     def revoke(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> None:
         for key in queryset:
             api_keys.revoke(key, now=timezone.now())
+            self.log_change(request, key, "Revoked.")
         self.message_user(
             request,
             f"Revoked. Within {api_keys.HELD_S:.0f} seconds these keys are refused everywhere.",
@@ -85,6 +101,10 @@ class ApiKeyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     @admin.display(description="Scopes")
     def scope_words(self, key: ApiKey) -> str:
         return ", ".join(key.scopes)
+
+    @admin.display(description="Limit a minute", ordering="limit_per_minute")
+    def limit_figure(self, key: ApiKey) -> str:
+        return f"{key.limit_per_minute:,}" if key.limit_per_minute else "none"
 
     @admin.display(description="State")
     def state_pill(self, key: ApiKey) -> SafeString:

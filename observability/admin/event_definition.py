@@ -3,91 +3,82 @@
 from typing import Any
 from urllib.parse import urlencode
 
-from django import forms
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from observability import custom_events, quarantine
-from observability.admin.rendering import pill, pretty
-from observability.catalog import CATALOG
+from observability.admin.event_definition_form import EventDefinitionForm
+from observability.admin.rendering import Explained, pill, pretty
+from observability.admin.schema_words import properties
 from observability.models import EventDefinition, QuarantineGroup
 from trainu.templatetags.time import ago
 
 _TONES = {"catalog": "info", "custom": "ok", "retired": "warn"}
 
 
-class EventDefinitionForm(forms.ModelForm):  # type: ignore[type-arg]
-    """The form of a custom event; of a catalog event only what is staff's can be changed."""
-
-    class Meta:
-        model = EventDefinition
-        fields = ["name", "description", "schema", "owner", "forwarded"]
-
-    def clean_name(self) -> str:
-        name = str(self.cleaned_data["name"])
-        if name in CATALOG and not self.instance.pk:
-            raise forms.ValidationError("The catalog already has an event of this name.")
-        return name
-
-    def clean_schema(self) -> Any:
-        schema = self.cleaned_data["schema"]
-        if problem := custom_events.schema_problem(schema):
-            raise forms.ValidationError(problem)
-        return schema
-
-
 @admin.register(EventDefinition)
-class EventDefinitionAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class EventDefinitionAdmin(Explained):
     form = EventDefinitionForm
-    list_display = ["name", "kind_pill", "category", "volume_words", "last_seen", "owner", "is_forwarded"]
+    intro = (
+        "Every event that may be reported. Those of the catalog are declared in the code; staff can add "
+        "custom ones, and decide for each whether PostHog gets it."
+    )
+    list_display = ["name", "kind_pill", "category", "volume_figure", "last_seen", "owner", "is_forwarded"]
     list_filter = ["kind", "category", "forwarded"]
     search_fields = ["name", "description", "owner"]
     search_help_text = "Name, description or owner"
     actions = ["switch_forwarding_on", "switch_forwarding_off"]
 
-    def get_fields(self, request: HttpRequest, obj: EventDefinition | None = None) -> Any:
+    def get_fieldsets(self, request: HttpRequest, obj: EventDefinition | None = None) -> Any:
         if obj is None:
-            return ["name", "description", "schema", "owner", "forwarded"]
-        shown = ["name", "kind_pill", "category", "description"]
-        schema = ["schema"] if obj.kind == EventDefinition.Kind.CUSTOM else ["schema_text"]
+            return [
+                ("What it is", {"fields": ["name", "description", "owner", "forwarded"]}),
+                ("What it carries", {"fields": ["schema"]}),
+            ]
+        is_custom = obj.kind == EventDefinition.Kind.CUSTOM
         return [
-            *shown,
-            *schema,
-            "owner",
-            "forwarded",
-            "volume_words",
-            "first_seen",
-            "last_seen",
-            "events_link",
+            ("What it is", {"fields": ["kind_pill", "category", "description"]}),
+            ("What staff decide", {"fields": ["owner", "forwarded"]}),
+            ("How much of it", {"fields": ["volume_figure", "first_seen", "last_seen", "links"]}),
+            ("What it carries", {"fields": ["schema" if is_custom else "property_table"]}),
         ]
 
     def get_readonly_fields(self, request: HttpRequest, obj: EventDefinition | None = None) -> list[str]:
         if obj is None:
             return []
-        derived = ["name", "kind_pill", "category", "volume_words", "first_seen", "last_seen", "events_link"]
+        derived = ["kind_pill", "category", "volume_figure", "first_seen", "last_seen", "links"]
         is_custom = obj.kind == EventDefinition.Kind.CUSTOM
-        return derived if is_custom else [*derived, "description", "schema_text"]
+        return derived if is_custom else [*derived, "description", "property_table"]
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         # Django reads this form's own fields, which would ask for a catalog event's schema too.
         readonly = self.get_readonly_fields(request, obj)
-        wanted = [f for f in self.get_fields(request, obj) if f not in readonly]
+        shown = [name for _, options in self.get_fieldsets(request, obj) for name in options["fields"]]
+        wanted = [name for name in shown if name not in readonly]
         return super().get_form(request, obj, change=change, **kwargs | {"fields": wanted})
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         """Fill the form from a quarantine group: `?from_group=ID`."""
         initial: dict[str, Any] = super().get_changeform_initial_data(request)
-        group_id = request.GET.get("from_group", "")
-        group = QuarantineGroup.objects.filter(pk=group_id).first() if group_id.isdigit() else None
+        group_id = initial.pop("from_group", "")
+        group = QuarantineGroup.objects.filter(pk=group_id).first() if group_id.isdecimal() else None
         if group and request.user.has_perm("observability.view_quarantinegroup"):
             suggested = quarantine.suggested_definition(group)
             initial |= {"name": suggested.name, "schema": suggested.schema}
-        initial.pop("from_group", None)
         return initial
+
+    def changeform_view(
+        self, request: HttpRequest, object_id: Any = None, form_url: str = "", extra_context: Any = None
+    ) -> Any:
+        words: dict[str, Any] = {"show_save_and_add_another": False}
+        if object_id is None:
+            words |= {"title": "Add custom event", "show_save_and_continue": False}
+        return super().changeform_view(request, object_id, form_url, words | (extra_context or {}))
 
     def save_model(self, request: HttpRequest, obj: EventDefinition, form: Any, change: bool) -> None:
         super().save_model(request, obj, form, change)
@@ -107,19 +98,19 @@ class EventDefinitionAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     @admin.action(description="Forward to PostHog", permissions=["change"])
     def switch_forwarding_on(self, request: HttpRequest, queryset: QuerySet[EventDefinition]) -> None:
         changed = queryset.update(forwarded=True)
-        self.message_user(request, f"{changed} events are forwarded from now on.")
+        self.message_user(request, f"Forwarded to PostHog from now on: {_events(changed)}.")
 
     @admin.action(description="Do not forward to PostHog", permissions=["change"])
     def switch_forwarding_off(self, request: HttpRequest, queryset: QuerySet[EventDefinition]) -> None:
         changed = queryset.update(forwarded=False)
-        self.message_user(request, f"{changed} events are kept here and not forwarded from now on.")
+        self.message_user(request, f"Stored here, but no longer forwarded to PostHog: {_events(changed)}.")
 
     @admin.display(description="Kind", ordering="kind")
     def kind_pill(self, definition: EventDefinition) -> SafeString:
         return pill(definition.get_kind_display(), _TONES[definition.kind])
 
     @admin.display(description="Volume", ordering="volume")
-    def volume_words(self, definition: EventDefinition) -> str:
+    def volume_figure(self, definition: EventDefinition) -> str:
         return f"{definition.volume:,}"
 
     @admin.display(description="First seen")
@@ -134,11 +125,22 @@ class EventDefinitionAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     def is_forwarded(self, definition: EventDefinition) -> bool:
         return definition.forwarded
 
-    @admin.display(description="Schema")
-    def schema_text(self, definition: EventDefinition) -> SafeString:
-        return format_html('<pre class="code">{}</pre>', pretty(definition.schema))
+    @admin.display(description="Properties")
+    def property_table(self, definition: EventDefinition) -> SafeString:
+        context = {"properties": properties(definition.schema), "schema": pretty(definition.schema)}
+        return render_to_string("observability/properties.html", context)
 
-    @admin.display(description="Events")
-    def events_link(self, definition: EventDefinition) -> SafeString:
-        url = f"{reverse('admin:events')}?{urlencode({'event': definition.name})}"
-        return format_html('<a href="{}">Show the newest</a>', url)
+    @admin.display(description="See also")
+    def links(self, definition: EventDefinition) -> SafeString:
+        quarantined = reverse("admin:observability_quarantinegroup_changelist")
+        return format_html(
+            '<a href="{}?{}">Newest events</a> · <a href="{}?{}">Refused ones</a>',
+            reverse("admin:events"),
+            urlencode({"event": definition.name}),
+            quarantined,
+            urlencode({"q": definition.name}),
+        )
+
+
+def _events(count: int) -> str:
+    return "1 event" if count == 1 else f"{count} events"

@@ -3,18 +3,29 @@
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django_q.tasks import async_task
 
-from observability.admin.rendering import code, pill
+from observability.admin.rendering import Explained, pill
+from observability.event_search import Key
 from observability.models import ForwardRejection
 from trainu.templatetags.time import ago
 
 
 @admin.register(ForwardRejection)
-class ForwardRejectionAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    list_display = ["event", "shown_uuid", "reason", "state_pill", "refused"]
+class ForwardRejectionAdmin(Explained):
+    heading = "Events that PostHog refused"
+    intro = (
+        "Single events that PostHog would not take. They are stored here all the same; once the cause is "
+        "mended, they can be sent again with their own time and uuid."
+    )
+    nothing_yet = "PostHog has refused no event on its own so far."
+    list_display = ["event", "reason", "status", "state_pill", "refused"]
     list_filter = ["state", "event", "status"]
+    readonly_fields = ("event", "stored_event", "reason", "status", "state_pill", "refused")
+    fields = readonly_fields
     actions = ["resend"]
     show_full_result_count = False
 
@@ -34,11 +45,12 @@ class ForwardRejectionAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     def resend(self, request: HttpRequest, queryset: QuerySet[ForwardRejection]) -> None:
         chosen = [str(uuid) for uuid in queryset.values_list("uuid", flat=True)[:1_000]]
         async_task("observability.tasks.resend", chosen)
-        self.message_user(request, f"A worker sends {len(chosen)} events again.", messages.INFO)
+        self.message_user(request, f"A worker sends them again: {len(chosen)}.", messages.INFO)
 
-    @admin.display(description="uuid")
-    def shown_uuid(self, rejection: ForwardRejection) -> SafeString:
-        return code(str(rejection.uuid))
+    @admin.display(description="Stored event")
+    def stored_event(self, rejection: ForwardRejection) -> SafeString:
+        url = reverse("admin:event", args=[str(Key(rejection.timestamp, rejection.uuid))])
+        return format_html('<a href="{}"><code>{}</code></a>', url, rejection.uuid)
 
     @admin.display(description="State", ordering="state")
     def state_pill(self, rejection: ForwardRejection) -> SafeString:

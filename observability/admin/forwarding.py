@@ -10,7 +10,8 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST
 
 from observability import forwarder, health
-from observability.models import ForwardRejection
+from observability.event_search import Key
+from observability.models import Forwarder, ForwardRejection
 from trainu.admin_site import site
 
 _PAUSE = "observability.pause_forwarder"
@@ -25,9 +26,9 @@ def forwarding(request: HttpRequest) -> HttpResponse:
         "state": state,
         "configured": bool(settings.POSTHOG_API_KEY),
         "host": settings.POSTHOG_HOST,
-        "mode": settings.POSTHOG_CAPTURE_MODE,
-        "finding": health.check_posthog(),
-        "refusals": open_refusals[:10],
+        "tone": _tone(state),
+        "refusals": [(one, str(Key(one.timestamp, one.uuid))) for one in open_refusals[:10]],
+        "may_see_refusals": request.user.has_perm("observability.view_forwardrejection"),
         "may_pause": request.user.has_perm(_PAUSE),
     }
     return TemplateResponse(request, "observability/forwarding.html", context)
@@ -38,7 +39,9 @@ def pause(request: HttpRequest) -> HttpResponse:
     """Pause with a reason; events wait meanwhile."""
     _require(request)
     try:
-        forwarder.pause(reason=request.POST.get("reason", ""), now=timezone.now())
+        # A NUL is the one character that PostgreSQL's text cannot hold.
+        reason = request.POST.get("reason", "").replace("\x00", "")
+        forwarder.pause(reason=reason, now=timezone.now())
     except ValueError as error:
         messages.error(request, str(error))
     else:
@@ -53,6 +56,12 @@ def resume(request: HttpRequest) -> HttpResponse:
     forwarder.resume()
     messages.success(request, "Resumed. What has waited is on its way.")
     return HttpResponseRedirect(reverse("admin:forwarding"))
+
+
+def _tone(state: Forwarder) -> str:
+    if not settings.POSTHOG_API_KEY:
+        return ""
+    return "bad" if state.failures else "warn" if health.check_posthog().status != "pass" else "ok"
 
 
 def _require(request: HttpRequest) -> None:

@@ -8,53 +8,100 @@ from django.urls import reverse
 from django.utils import timezone
 
 from observability import health
-from observability.health import Status
+from observability.health import Finding, Report, Status
 from observability.models import EventHour, QuarantineGroup
 from trainu.admin_site import Card, site
 
 _WORDS = {Status.PASS: "Well", Status.WARN: "Degraded", Status.FAIL: "Failing"}
 _TONES = {Status.PASS: "ok", Status.WARN: "warn", Status.FAIL: "bad"}
+# What a failing check means to somebody who has never seen the code.
+_TROUBLES = {
+    "database": "the database does not answer",
+    "migrations": "migrations have not been run",
+    "partitions": "room for tomorrow's events is missing",
+    "workers": "no sign of life from the workers",
+    "rollups": "the counts are late",
+    "posthog": "PostHog does not get events",
+}
 
 
-def cards(_request: HttpRequest) -> list[Card]:
-    """Return health, events of the last day, forwarding and quarantine."""
-    now = timezone.now()
+def health_cards(_request: HttpRequest) -> list[Card]:
+    """Return how the service is; every member of staff may know."""
     report = health.monitor.report(health.ALL)
-    troubled = [name for name, finding in report.findings.items() if finding.status is not Status.PASS]
-    events = EventHour.objects.filter(hour__gt=now - timedelta(hours=24)).aggregate(total=Sum("events"))
-    posthog = report.findings["posthog"]
-    groups = QuarantineGroup.objects.filter(state=QuarantineGroup.State.OPEN).count()
     return [
-        Card(
-            "Service",
-            _WORDS[report.status],
-            "Every check passes." if not troubled else f"Look at: {', '.join(troubled)}.",
-            tone=_TONES[report.status],  # type: ignore[arg-type]
-        ),
-        Card("Events, last 24 hours", f"{events['total'] or 0:,}", url=reverse("admin:events")),
-        Card(
-            "PostHog",
-            {"on": "Up to date", "off": "Off"}.get(str(posthog.detail.get("state")), "Behind")
-            if posthog.status is Status.PASS
-            else "Behind",
-            _lag_words(posthog.detail),
-            url=reverse("admin:forwarding"),
-            tone=_TONES[posthog.status],  # type: ignore[arg-type]
-        ),
-        Card(
-            "Open mistakes in quarantine",
-            groups,
-            "Events that were refused, grouped by reason." if groups else "Nothing was refused.",
-            url=reverse("admin:observability_quarantinegroup_changelist"),
-            tone="warn" if groups else "ok",
-        ),
+        Card("Service", _WORDS[report.status], _trouble(report), tone=_TONES[report.status])  # type: ignore[arg-type]
     ]
 
 
-def _lag_words(detail: dict[str, object]) -> str:
-    if detail.get("state") == "off":
-        return "Set POSTHOG_API_KEY to forward events."
-    return f"Oldest waiting event: {detail.get('lag_s', 0):.0f} s"
+def event_cards(_request: HttpRequest) -> list[Card]:
+    """Return how many events came in the last day."""
+    since = timezone.now() - timedelta(hours=24)
+    total = EventHour.objects.filter(hour__gt=since).aggregate(total=Sum("events"))["total"] or 0
+    detail = "Counted within seconds of being stored" if total else "No app has reported anything"
+    return [Card("Events, last 24 hours", f"{total:,}", detail, url=reverse("admin:events"))]
 
 
-site.register_overview(cards, permission="observability.view_event")
+def forwarding_cards(_request: HttpRequest) -> list[Card]:
+    """Return how far PostHog has got."""
+    finding = health.monitor.report({"posthog": health.check_posthog}).findings["posthog"]
+    value, detail = _forwarding(finding)
+    tone = "" if value == "Off" else _TONES[finding.status]
+    return [Card("PostHog", value, detail, url=reverse("admin:forwarding"), tone=tone)]  # type: ignore[arg-type]
+
+
+def quarantine_cards(_request: HttpRequest) -> list[Card]:
+    """Return how many mistakes are open."""
+    groups = QuarantineGroup.objects.filter(state=QuarantineGroup.State.OPEN).count()
+    return [
+        Card(
+            "Quarantine",
+            groups,
+            f"Kind{'' if groups == 1 else 's'} of mistake in refused events"
+            if groups
+            else "No refused event waits",
+            url=reverse("admin:observability_quarantinegroup_changelist"),
+            tone="warn" if groups else "ok",
+        )
+    ]
+
+
+def _trouble(report: Report) -> str:
+    troubles = [
+        _TROUBLES.get(name, name)
+        for name, finding in report.findings.items()
+        if finding.status is not Status.PASS
+    ]
+    words = ", ".join(troubles)
+    return f"{words[0].upper()}{words[1:]}." if words else "Every check passes"
+
+
+def _forwarding(finding: Finding) -> tuple[str, str]:
+    """Return the state in a word, and what stands below it."""
+    waiting = _duration(float(finding.detail.get("lag_s") or 0))
+    match finding.detail.get("state"):
+        case "off":
+            return "Off", "No project key is set"
+        case "paused":
+            return "Paused", f"Events wait, the oldest for {waiting}"
+        case "failing":
+            return "Failing", f"Events wait, the oldest for {waiting}"
+        case "on" if finding.status is Status.PASS:
+            return "Up to date", "PostHog gets events within seconds"
+        case "on":
+            return "Behind", f"The oldest event has been waiting for {waiting}"
+        case _:
+            return "Unknown", "Its state could not be read"
+
+
+def _duration(seconds: float) -> str:
+    for unit, size in (("day", 86_400), ("hour", 3_600), ("minute", 60)):
+        if seconds >= size:
+            count = int(seconds // size)
+            return f"{count} {unit}{'' if count == 1 else 's'}"
+    return f"{seconds:.0f} s"
+
+
+site.register_overview(health_cards)
+site.register_overview(event_cards, permission="observability.view_event")
+site.register_overview(forwarding_cards, permission="observability.view_forwarder")
+site.register_overview(quarantine_cards, permission="observability.view_quarantinegroup")

