@@ -76,8 +76,8 @@ def schema_problem(schema: object) -> str:
         return "The schema must be a JSON object."
     if schema.get("type") != "object":
         return 'The schema must have "type": "object", for properties are an object.'
-    if "$ref" in str(schema):
-        return "References ($ref) are not followed: write the schema in one piece."
+    if "$ref" in str(schema) or "$dynamicRef" in str(schema):
+        return "References ($ref, $dynamicRef) are not followed: write the schema in one piece."
     try:
         Draft202012Validator.check_schema(schema)
     except SchemaError as error:

@@ -6,21 +6,27 @@ Nothing is written on the events themselves; PostHog's refusals of single events
 
 import random
 from collections import deque
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Protocol
 from uuid import UUID
 
-import orjson
 import structlog
 from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import F
 
-from observability import watermark
-from observability.models import EventDefinition, Forwarder, ForwardRejection
-from observability.posthog import Delivered, Misconfigured, Refused, Sender, StoredEvent, Unavailable
+from observability import forward_refusals, watermark
+from observability.models import EventDefinition, Forwarder
+from observability.posthog import (
+    COLUMNS,
+    Delivered,
+    Misconfigured,
+    Refused,
+    Sender,
+    Sends,
+    StoredEvent,
+    Unavailable,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -34,20 +40,14 @@ MISCONFIGURED_WAIT_S = 300.0
 LOCK_KEY = 0x7472_6169_6E75_0001
 
 _FIRST_TIME = datetime(1, 1, 2, tzinfo=UTC)
-_READ = """
-select xid, timestamp, uuid, event, distinct_id, properties, correlation_id, received_at
+_READ = f"""
+select {COLUMNS}
 from observability_event
 where xid >= %(low)s and xid < %(high)s and timestamp >= %(floor)s
   and (xid, timestamp, uuid) > (%(low)s, %(after)s, %(after_uuid)s)
 order by xid, timestamp, uuid
 limit %(limit)s
 """
-
-
-class Sends(Protocol):
-    """Whatever can deliver a batch as `posthog.Sender` does."""
-
-    def deliver(self, batch: list[StoredEvent]) -> Delivered: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +131,7 @@ class Forwarding:
                     "limit": READ,
                 },
             )
-            events = [_event(row) for row in cursor.fetchall()]
+            events = [StoredEvent.from_row(row) for row in cursor.fetchall()]
         if len(events) == READ:
             self.window_xids = max(1, self.window_xids // 2)
             return events, _behind(events[-1]), True
@@ -155,7 +155,7 @@ class Forwarding:
         reached = _behind(segment[first_again - 1]) if first_again else position
         with transaction.atomic():
             for event in refused:
-                _keep_refusal(event, 200, outcome.refused[event.uuid], now=now)
+                forward_refusals.keep(event, 200, outcome.refused[event.uuid], now=now)
             _advance(
                 position,
                 reached,
@@ -170,14 +170,6 @@ class Forwarding:
             raise Unavailable("PostHog asked to send some events again")
         self.acknowledged.clear()
         return reached, len(done) - len(refused)
-
-
-def _event(row: tuple[Any, ...]) -> StoredEvent:
-    """Return a row of _READ's columns as an event; Django's connections leave jsonb as text."""
-    xid, timestamp, uuid, event, distinct_id, properties, correlation_id, received_at = row
-    return StoredEvent(
-        xid, timestamp, uuid, event, distinct_id, orjson.loads(properties), correlation_id, received_at
-    )
 
 
 def _behind(event: StoredEvent) -> Position:
@@ -227,24 +219,10 @@ def _refuse(event: StoredEvent, status: int, reason: str, before: Position, *, n
     """Set aside the one event that PostHog will not take, and go on behind it."""
     reached = _behind(event)
     with transaction.atomic():
-        _keep_refusal(event, status, reason, now=now)
+        forward_refusals.keep(event, status, reason, now=now)
         _advance(before, reached, waiting=event.received_at, now=now, refused=1, acknowledged=True)
     log.warning("forward_refused", event_uuid=str(event.uuid), status=status)
     return reached
-
-
-def _keep_refusal(event: StoredEvent, status: int, reason: str, *, now: datetime) -> None:
-    ForwardRejection.objects.update_or_create(
-        uuid=event.uuid,
-        defaults={
-            "timestamp": event.timestamp,
-            "event": event.event,
-            "status": status,
-            "reason": reason[:200],
-            "state": ForwardRejection.State.OPEN,
-            "refused_at": now,
-        },
-    )
 
 
 def _fail(failure: Unavailable | Misconfigured, waiting: datetime, *, now: datetime) -> None:
@@ -278,41 +256,6 @@ def pause(*, reason: str, now: datetime) -> None:
 def resume() -> None:
     """Send again at once, also where a failure had set a later time."""
     Forwarder.objects.filter(pk=1).update(paused_at=None, paused_reason="", next_attempt_at=None)
-
-
-def resend(rejections: Sequence[ForwardRejection], sender: Sends, *, now: datetime) -> tuple[int, int]:
-    """Send events once more that PostHog had refused; return (sent, refused again).
-
-    Raises Unavailable or Misconfigured where PostHog cannot take them now.
-    """
-    sent = refused = 0
-    for rejection in rejections:
-        event = _stored(rejection)
-        try:
-            outcome = sender.deliver([event])
-            if outcome.again:
-                raise Unavailable("PostHog asked to send it again")
-            reason = outcome.refused.get(event.uuid)
-        except Refused as refusal:
-            reason = refusal.reason
-        if reason:
-            refused += 1
-            ForwardRejection.objects.filter(pk=rejection.pk).update(reason=reason[:200], refused_at=now)
-        else:
-            sent += 1
-            ForwardRejection.objects.filter(pk=rejection.pk).update(state=ForwardRejection.State.SENT)
-    return sent, refused
-
-
-def _stored(rejection: ForwardRejection) -> StoredEvent:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "select xid, timestamp, uuid, event, distinct_id, properties, correlation_id, received_at"
-            " from observability_event where timestamp = %s and uuid = %s",
-            [rejection.timestamp, rejection.uuid],
-        )
-        row = cursor.fetchone()
-    return _event(row)
 
 
 def configured_sender() -> Sender | None:

@@ -6,12 +6,13 @@ started as a thread.
 """
 
 import queue
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 from uuid import UUID
 
+import orjson
 import requests
 from posthog.capture_compression import CaptureCompression
 from posthog.capture_mode import CaptureMode
@@ -26,6 +27,10 @@ TIMEOUT_S = 15.0
 _WAIT_REASONS = {"billing_limit_exceeded", "event_restriction_drop"}
 
 
+# What the forwarder reads of an event, in this order.
+COLUMNS = "xid, timestamp, uuid, event, distinct_id, properties, correlation_id, received_at"
+
+
 @dataclass(frozen=True, slots=True)
 class StoredEvent:
     """An event as the forwarder reads it."""
@@ -38,6 +43,13 @@ class StoredEvent:
     properties: dict[str, Any]
     correlation_id: str
     received_at: datetime
+
+    @classmethod
+    def from_row(cls, row: Sequence[Any]) -> "StoredEvent":
+        """Return a row of COLUMNS as an event; Django's connections leave jsonb as text."""
+        xid, timestamp, uuid, event, distinct_id, properties, correlation_id, received_at = row
+        document = orjson.loads(properties)
+        return cls(xid, timestamp, uuid, event, distinct_id, document, correlation_id, received_at)
 
 
 @dataclass(slots=True)
@@ -72,6 +84,12 @@ class Misconfigured(Exception):
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
+
+
+class Sends(Protocol):
+    """Whatever can deliver a batch as `posthog.Sender` does."""
+
+    def deliver(self, batch: list[StoredEvent]) -> Delivered: ...
 
 
 class Sender:

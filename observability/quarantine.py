@@ -10,6 +10,7 @@ from datetime import datetime
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import F
 from django.utils import timezone
 from pydantic_core import from_json
 from uuid_utils.compat import uuid7
@@ -56,23 +57,35 @@ def _groups(kept: dict[UUID, Refusal], *, now: datetime) -> dict[tuple[str, str,
     known = set(QuarantinedEvent.objects.filter(uuid__in=kept).values_list("uuid", flat=True))
     fresh = Counter(_key(refusal) for uuid, refusal in kept.items() if uuid not in known)
     newest = {_key(refusal): refusal for refusal in kept.values()}
-    ids: dict[tuple[str, str, str], int] = {}
+    keys = sorted(newest)
     with transaction.get_connection().cursor() as cursor:
-        for key in sorted(newest):
-            refusal = newest[key]
-            cursor.execute(
-                "insert into observability_quarantinegroup as g (event, code, property, message, suggestion,"
-                " state, refused, reingested, first_seen_at, last_seen_at)"
-                " values (%s, %s, %s, %s, %s, 'open', %s, 0, %s, %s)"
-                " on conflict (event, code, property) do update set message = excluded.message,"
-                " suggestion = excluded.suggestion, refused = g.refused + excluded.refused,"
-                " last_seen_at = excluded.last_seen_at,"
-                " state = case when g.state = 'empty' then 'open' else g.state end"
-                " returning id",
-                [*key, refusal.message, refusal.suggestion, fresh[key], now, now],
-            )
-            ids[key] = cursor.fetchone()[0]
-    return ids
+        cursor.execute(
+            _COUNT,
+            [
+                now,
+                now,
+                *(list(column) for column in zip(*keys, strict=True)),
+                [newest[key].message for key in keys],
+                [newest[key].suggestion for key in keys],
+                [fresh[key] for key in keys],
+            ],
+        )
+        return {(event, code, at): group for group, event, code, at in cursor.fetchall()}
+
+
+_COUNT = """
+insert into observability_quarantinegroup as g
+    (state, reingested, first_seen_at, last_seen_at, event, code, property, message, suggestion, refused)
+select 'open', 0, %s, %s, *
+from unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::bigint[])
+on conflict (event, code, property) do update
+set message = excluded.message,
+    suggestion = excluded.suggestion,
+    refused = g.refused + excluded.refused,
+    last_seen_at = excluded.last_seen_at,
+    state = case when g.state = 'empty' then 'open' else g.state end
+returning id, event, code, property
+"""
 
 
 def reingest(
@@ -112,7 +125,7 @@ def _reingest_batch(group: QuarantineGroup, items: list[QuarantinedEvent]) -> in
     accepted: list[QuarantinedEvent] = []
     with transaction.atomic():
         for item in items:
-            document = from_json(item.payload)
+            document = _document(item)
             if isinstance(document, dict):
                 # The uuid that the quarantine gave stays the event's own: no second copy, ever.
                 document = document | {"uuid": str(item.uuid)}
@@ -125,14 +138,16 @@ def _reingest_batch(group: QuarantineGroup, items: list[QuarantinedEvent]) -> in
             accepted.append(item)
         QuarantinedEvent.objects.filter(pk__in=[item.pk for item in accepted]).delete()
         QuarantinedEvent.objects.bulk_update([item for item in items if item not in accepted], ["message"])
-        QuarantineGroup.objects.filter(pk=group.pk).update(reingested=_plus(len(accepted)))
+        QuarantineGroup.objects.filter(pk=group.pk).update(reingested=F("reingested") + len(accepted))
     return len(accepted)
 
 
-def _plus(count: int) -> object:
-    from django.db.models import F
-
-    return F("reingested") + count
+def _document(item: QuarantinedEvent) -> object:
+    """Return what was sent; None where it cannot be read, which is then refused like anything else."""
+    try:
+        return from_json(item.payload)
+    except ValueError:
+        return None
 
 
 def suggested_definition(group: QuarantineGroup) -> EventDefinition:
@@ -141,7 +156,7 @@ def suggested_definition(group: QuarantineGroup) -> EventDefinition:
     The values are not kept, only the kinds of the properties.
     """
     newest = group.events.order_by("-received_at").first()
-    document = from_json(newest.payload) if newest else {}
+    document = _document(newest) if newest else {}
     properties = document.get("properties") if isinstance(document, dict) else None
     return EventDefinition(
         name=group.event,

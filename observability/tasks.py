@@ -8,7 +8,7 @@ from typing import Any
 from django.utils import timezone
 from django_q.models import Schedule
 
-from observability import forwarder, lanes, partitions, quarantine, rollups
+from observability import forward_refusals, forwarder, lanes, partitions, quarantine, rollups
 from observability.models import ForwardRejection, QuarantineGroup
 
 
@@ -79,4 +79,4 @@ def resend(uuids: list[str]) -> tuple[int, int]:
     if sender is None:
         return 0, 0
     rejections = list(ForwardRejection.objects.filter(uuid__in=uuids, state=ForwardRejection.State.OPEN))
-    return forwarder.resend(rejections, sender, now=timezone.now())
+    return forward_refusals.resend(rejections, sender, now=timezone.now())

@@ -70,6 +70,9 @@ def _limits(process: str) -> dict[str, Any]:
     """Return libpq's options that name the process and bound its waits."""
     statement_ms, lock_ms, idle_ms = TIME_LIMITS_MS[process]
     return {
+        # Django's own cursors never prepare; the one insert of observability.store asks for it, and with
+        # Django's default (None) would not get it: half of a small request is planning that statement.
+        "prepare_threshold": 5,
         "application_name": f"trainu-{process}",
         "options": (
             f"-c statement_timeout={statement_ms} -c lock_timeout={lock_ms}"

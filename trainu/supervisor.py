@@ -62,13 +62,14 @@ class Supervisor:
 
     def shut_down(self) -> None:
         """End every service: TERM first, and KILL for what is still there after STOP_S."""
-        running = [service for service in self.services if service.process and service.process.poll() is None]
-        for service in running:
+        # Those too that have died just now: what they leave behind has not been ended yet.
+        started = [one for one in self.services if one.process is not None and one.start_again_at is None]
+        for service in started:
             assert service.process is not None
             # Only the leader: django-q2's helpers end by its word, and would lose their task by a TERM.
             service.process.terminate()
         deadline = time.monotonic() + STOP_S
-        for service in running:
+        for service in started:
             assert service.process is not None
             try:
                 service.process.wait(max(0.1, deadline - time.monotonic()))

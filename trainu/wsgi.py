@@ -1,7 +1,14 @@
 """The WSGI application that granian serves."""
 
 import gc
+import multiprocessing
 import os
+import signal
+
+if multiprocessing.current_process().name == "granian-worker":
+    # While it loads this, a worker still has the handler of the process it was forked from, which does
+    # nothing here: a TERM would be lost, and the stop would take as long as granian waits before it kills.
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 from django.core.wsgi import get_wsgi_application
 

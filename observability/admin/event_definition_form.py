@@ -9,6 +9,7 @@ from django.contrib.admin.widgets import AdminTextareaWidget
 from django.core.exceptions import ValidationError
 
 from observability import custom_events
+from observability.admin.rendering import seen
 from observability.catalog import CATALOG
 from observability.models import EventDefinition
 
@@ -16,13 +17,22 @@ NAME = re.compile(r"[a-z][a-z0-9_]{1,63}", re.ASCII)
 
 
 class IndentedJSON(json.JSONEncoder):
-    """JSON as a person writes it, one property a line."""
+    """JSON as a person writes it, one property a line; marks that nobody sees are spelt out."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options | {"indent": 2})
 
+    def encode(self, document: Any) -> str:
+        return seen(super().encode(document))
+
 
 class EventDefinitionForm(forms.ModelForm):  # type: ignore[type-arg]
+    # Declared here, for Django would show a model's help text beside what cannot be edited too.
+    description = forms.CharField(
+        required=False,
+        widget=AdminTextareaWidget(attrs={"rows": 3}),
+        help_text="When it happens, in a sentence that a new colleague understands.",
+    )
     schema = forms.JSONField(
         encoder=IndentedJSON,
         initial={"type": "object", "properties": {}, "required": [], "additionalProperties": False},
@@ -42,9 +52,7 @@ class EventDefinitionForm(forms.ModelForm):  # type: ignore[type-arg]
         help_texts = {
             "name": "As the app sends it: small letters, digits and underscores, such as referral_shared. "
             "It cannot be changed later.",
-            "description": "When it happens, in a sentence that a new colleague understands.",
         }
-        widgets = {"description": AdminTextareaWidget(attrs={"rows": 3})}
 
     def clean_name(self) -> str:
         name = str(self.cleaned_data["name"])

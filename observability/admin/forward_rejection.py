@@ -27,7 +27,6 @@ class ForwardRejectionAdmin(Explained):
     readonly_fields = ("event", "stored_event", "reason", "status", "state_pill", "refused")
     fields = readonly_fields
     actions = ["resend"]
-    show_full_result_count = False
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

@@ -26,7 +26,7 @@ _TROUBLES = {
 
 
 def health_cards(_request: HttpRequest) -> list[Card]:
-    """Return how the service is; every member of staff may know."""
+    """Return how the service is."""
     report = health.monitor.report(health.ALL)
     return [
         Card("Service", _WORDS[report.status], _trouble(report), tone=_TONES[report.status])  # type: ignore[arg-type]
@@ -77,18 +77,19 @@ def _trouble(report: Report) -> str:
 
 def _forwarding(finding: Finding) -> tuple[str, str]:
     """Return the state in a word, and what stands below it."""
-    waiting = _duration(float(finding.detail.get("lag_s") or 0))
+    lag_s = float(finding.detail.get("lag_s") or 0)
+    waiting = f"Events wait, the oldest for {_duration(lag_s)}" if lag_s else "No event waits yet"
     match finding.detail.get("state"):
         case "off":
             return "Off", "No project key is set"
         case "paused":
-            return "Paused", f"Events wait, the oldest for {waiting}"
+            return "Paused", waiting
         case "failing":
-            return "Failing", f"Events wait, the oldest for {waiting}"
+            return "Failing", waiting
         case "on" if finding.status is Status.PASS:
             return "Up to date", "PostHog gets events within seconds"
         case "on":
-            return "Behind", f"The oldest event has been waiting for {waiting}"
+            return "Behind", waiting
         case _:
             return "Unknown", "Its state could not be read"
 
@@ -101,7 +102,7 @@ def _duration(seconds: float) -> str:
     return f"{seconds:.0f} s"
 
 
-site.register_overview(health_cards)
+site.register_overview(health_cards, permission="observability.view_event")
 site.register_overview(event_cards, permission="observability.view_event")
 site.register_overview(forwarding_cards, permission="observability.view_forwarder")
 site.register_overview(quarantine_cards, permission="observability.view_quarantinegroup")

@@ -21,6 +21,8 @@ class Explained(admin.ModelAdmin):  # type: ignore[type-arg]
     intro = ""
     # What stands below "No … yet": what will come here, and what to do about it.
     nothing_yet = ""
+    # Django would count the whole table a second time, for "(3 of 500 in all)" beside a filtered list.
+    show_full_result_count = False
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
@@ -44,8 +46,13 @@ def pretty_text(payload: str) -> str:
 
 def cut(text: str) -> str:
     """Return the beginning of a long text, and how much is left out; unseen marks are spelt out."""
-    shown = _UNSEEN.sub(lambda mark: f"\\u{ord(mark[0]):04x}", text[:_LONGEST])
+    shown = seen(text[:_LONGEST])
     return shown if len(text) <= _LONGEST else f"{shown}\n… {len(text) - _LONGEST:,} characters more"
+
+
+def seen(text: str) -> str:
+    """Return a text in which marks that nobody sees are spelt out, as JSON would."""
+    return _UNSEEN.sub(lambda mark: f"\\u{ord(mark[0]):04x}", text)
 
 
 def pill(words: str, tone: str) -> SafeString:

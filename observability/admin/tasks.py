@@ -41,17 +41,30 @@ class TaskAdmin(ReadOnly):
     search_fields = ["name", "func", "group"]
     search_help_text = "Function, schedule or name"
     readonly_fields = (
-        "func",
-        "group",
-        "name",
+        "function",
+        "schedule",
+        "task_name",
         "arguments",
         "begun",
         "ended",
         "took",
-        "attempt_count",
+        "attempts",
         "outcome",
     )
     fields = readonly_fields
+
+    # Methods where a field would do: a field would bring django-q2's help for developers along.
+    @admin.display(description="Function", ordering="func")
+    def function(self, task: Any) -> str:
+        return str(task.func)
+
+    @admin.display(description="Name")
+    def task_name(self, task: Any) -> str:
+        return str(task.name)
+
+    @admin.display(description="Attempts")
+    def attempts(self, task: Any) -> int:
+        return int(task.attempt_count)
 
     @admin.display(description="Schedule", ordering="group")
     def schedule(self, task: Any) -> str:
@@ -84,7 +97,7 @@ class TaskAdmin(ReadOnly):
 class SuccessAdmin(TaskAdmin):
     intro = "The last hundred tasks that workers have finished."
     nothing_yet = "Workers write here what they have done. If this stays empty, no worker is running."
-    list_display = ["func", "schedule", "begun", "took"]
+    list_display = ["function", "schedule", "begun", "took"]
 
 
 @admin.register(Failure)
@@ -94,7 +107,7 @@ class FailureAdmin(TaskAdmin):
         "anything else can be queued again here once its cause is mended."
     )
     nothing_yet = "No task has failed. That is how it should be."
-    list_display = ["func", "schedule", "begun", "took", "error"]
+    list_display = ["function", "schedule", "begun", "took", "error"]
     actions = ["queue_again"]
 
     def has_queue_permission(self, request: HttpRequest) -> bool:
@@ -123,8 +136,8 @@ class QueueAdmin(ReadOnly):
         "What workers are doing and what waits for one. It is empty only for moments: lanes run all the time."
     )
     nothing_yet = "Nothing waits."
-    list_display = ["function", "schedule", "state_pill", "until"]
-    readonly_fields = ("function", "schedule", "state_pill", "until", "arguments", "task_id")
+    list_display = ["function", "schedule", "state_pill"]
+    readonly_fields = ("function", "schedule", "state_pill", "arguments", "task_id")
     fields = readonly_fields
     ordering = ["id"]
 
@@ -139,10 +152,6 @@ class QueueAdmin(ReadOnly):
     @admin.display(description="State", ordering="lock")
     def state_pill(self, queued: Any) -> SafeString:
         return pill("Running", "info") if queued.lock > timezone.now() else pill("Waiting", "warn")
-
-    @admin.display(description="Given to another worker", ordering="lock")
-    def until(self, queued: Any) -> str:
-        return ago(queued.lock) if queued.lock > timezone.now() else "-"
 
     @admin.display(description="Arguments")
     def arguments(self, queued: Any) -> SafeString:
@@ -199,7 +208,7 @@ class ScheduleAdmin(Explained):
     @admin.display(description="Last run")
     def last_time(self, schedule: Any) -> SafeString | str:
         if schedule.last_stopped is None:
-            return "-"
+            return pill("Running", "info") if schedule.task else "-"
         succeeded = schedule.last_success
         url = reverse(f"admin:django_q_{'success' if succeeded else 'failure'}_change", args=[schedule.task])
         words = pill("Done", "ok") if succeeded else pill("Failed", "bad")

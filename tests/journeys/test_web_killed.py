@@ -16,6 +16,7 @@ from django.utils import timezone
 
 from observability import api_keys
 from tests import make
+from tests.journeys.database import eventually
 from trainu.supervisor import Supervisor
 
 CLIENTS = 6
@@ -69,16 +70,39 @@ class Client(threading.Thread):
 
 def kill_workers(leader: int) -> int:
     """Kill the processes that serve, and leave the one that guards them."""
-    children = Path(f"/proc/{leader}/task/{leader}/children").read_text().split()
+    children = children_of(leader)
     for child in children:
-        os.kill(int(child), signal.SIGKILL)
+        os.kill(child, signal.SIGKILL)
     return len(children)
+
+
+def children_of(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 def kill_group(leader: int) -> int:
     """Kill everything that belongs to the web server at once."""
     os.killpg(leader, signal.SIGKILL)
     return 1
+
+
+def test_a_web_server_that_is_still_starting_stops_at_once(web: tuple[int, Supervisor]) -> None:
+    """A worker that lost the TERM while it loads would keep everybody waiting until granian kills it."""
+    leader = web[1].services[0].process
+    assert leader is not None
+    assert eventually(lambda: len(children_of(leader.pid)) == 2)
+    assert eventually(lambda: not any(map(catches_term, children_of(leader.pid))), 5)
+    began = time.monotonic()
+    leader.terminate()
+    leader.wait(20)
+    assert time.monotonic() - began < 5
+
+
+def catches_term(pid: int) -> bool:
+    """Tell whether a process handles TERM itself: with Python's means, or granian's, but not by ending."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    caught = int(status.partition("SigCgt:")[2].split()[0], 16)
+    return bool(caught & 1 << signal.SIGTERM - 1)
 
 
 @pytest.mark.parametrize("kill", [kill_workers, kill_group])

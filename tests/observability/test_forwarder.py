@@ -15,7 +15,7 @@ from django.utils import timezone
 from pytest_django import Settings
 from uuid_utils.compat import uuid7
 
-from observability import capture, forwarder, lanes, tasks
+from observability import capture, forward_refusals, forwarder, lanes, tasks
 from observability.capture import Occurrence
 from observability.catalog import Event
 from observability.catalog.onboarding import UserLoggedIn
@@ -470,7 +470,7 @@ def test_a_resend_while_posthog_is_away_leaves_the_refusal_open(
     drain(run)
     posthog.script(reply)
     with pytest.raises(error):
-        forwarder.resend(list(ForwardRejection.objects.all()), run.sender, now=NOW)
+        forward_refusals.resend(list(ForwardRejection.objects.all()), run.sender, now=NOW)
     assert ForwardRejection.objects.get().state == "open"
 
 
@@ -480,8 +480,9 @@ def test_a_resend_while_posthog_is_away_leaves_the_refusal_open(
 def test_two_forwarders_at_once_send_nothing_twice(posthog: PostHogServer, settings: Settings) -> None:
     settings.POSTHOG_API_KEY, settings.POSTHOG_HOST = "phc_test", posthog.url
     # Slow enough that the second forwarder would read what the first has not acknowledged yet.
-    posthog.script(*[Reply(hang_s=0.03) for _ in range(20)])
-    uuids: list[str] = []
+    posthog.script(*[Reply(hang_s=0.3) for _ in range(3)])
+    uuids = store(600)
+    settle()
     with forward_lanes(2):
         for _ in range(12):
             uuids += store(50)
@@ -677,5 +678,5 @@ def test_v1_a_resend_that_is_asked_for_again_stays_open(posthog_v1: PostHogV1Ser
     drain(run)
     posthog_v1.verdict = lambda event: ("retry", "not_persisted")
     with pytest.raises(Unavailable):
-        forwarder.resend(list(ForwardRejection.objects.all()), run.sender, now=NOW)
+        forward_refusals.resend(list(ForwardRejection.objects.all()), run.sender, now=NOW)
     assert ForwardRejection.objects.get().state == "open"

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 import requests
+from django.db import connection
 from django.utils import timezone
 from posthog import Posthog
-from posthog.request import APIError, batch_post, reset_sessions
+from posthog.request import APIError, batch_post
 from pytest_django.live_server_helper import LiveServer
 from uuid_utils.compat import uuid7
 
@@ -51,13 +52,13 @@ class Sdk:
 
 
 @pytest.fixture
-def sdk(live_server: LiveServer, key: str) -> Iterator[Sdk]:
+def sdk(live_server: LiveServer, key: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sdk]:
+    # The SDK keeps its connections, and with them would the server's threads keep theirs to the database.
+    monkeypatch.setitem(connection.settings_dict, "CONN_MAX_AGE", 0)
     made = Sdk(key, live_server.url)
     yield made
     for client in made.clients:
         client.shutdown()
-    # The SDK keeps its connections, and with them the server's threads and theirs to the database.
-    reset_sessions()
 
 
 @pytest.mark.parametrize("gzip", [False, True], ids=["plain", "gzip"])
@@ -113,6 +114,8 @@ def test_an_unknown_event_is_kept_in_quarantine_and_the_sdk_is_content(sdk: Sdk)
     """An error would make the SDK drop the whole batch, or send it again for ever."""
     client = sdk()
     client.capture("user_loged_in", distinct_id="client:c-1", properties=LOGIN)
+    client.flush()
+    assert sdk.errors == []
     client.capture("user_logged_in", distinct_id="client:c-1", properties=LOGIN)
     client.capture("user_logged_in", distinct_id="client:c-1", properties=LOGIN | {"shoe_size": 43})
     client.flush()
