@@ -32,6 +32,10 @@ def resend(rejections: Sequence[ForwardRejection], sender: Sends, *, now: dateti
     sent = refused = 0
     for rejection in rejections:
         event = _stored(rejection)
+        if event is None:
+            refused += 1
+            _note(rejection, "not stored any more", now=now)
+            continue
         try:
             outcome = sender.deliver([event])
             if outcome.again:
@@ -41,18 +45,22 @@ def resend(rejections: Sequence[ForwardRejection], sender: Sends, *, now: dateti
             reason = refusal.reason
         if reason:
             refused += 1
-            ForwardRejection.objects.filter(pk=rejection.pk).update(reason=reason[:200], refused_at=now)
+            _note(rejection, reason, now=now)
         else:
             sent += 1
             ForwardRejection.objects.filter(pk=rejection.pk).update(state=ForwardRejection.State.SENT)
     return sent, refused
 
 
-def _stored(rejection: ForwardRejection) -> StoredEvent:
+def _note(rejection: ForwardRejection, reason: str, *, now: datetime) -> None:
+    ForwardRejection.objects.filter(pk=rejection.pk).update(reason=reason[:200], refused_at=now)
+
+
+def _stored(rejection: ForwardRejection) -> StoredEvent | None:
     with connection.cursor() as cursor:
         cursor.execute(
             f"select {COLUMNS} from observability_event where timestamp = %s and uuid = %s",
             [rejection.timestamp, rejection.uuid],
         )
         row = cursor.fetchone()
-    return StoredEvent.from_row(row)
+    return StoredEvent.from_row(row) if row else None

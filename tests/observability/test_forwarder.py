@@ -15,7 +15,7 @@ from django.utils import timezone
 from pytest_django import Settings
 from uuid_utils.compat import uuid7
 
-from observability import capture, forward_refusals, forwarder, lanes, tasks
+from observability import capture, forward_refusals, forwarder, lanes, models, tasks
 from observability.capture import Occurrence
 from observability.catalog import Event
 from observability.catalog.onboarding import UserLoggedIn
@@ -472,6 +472,18 @@ def test_a_resend_while_posthog_is_away_leaves_the_refusal_open(
     with pytest.raises(error):
         forward_refusals.resend(list(ForwardRejection.objects.all()), run.sender, now=NOW)
     assert ForwardRejection.objects.get().state == "open"
+
+
+def test_a_resend_of_what_is_no_longer_stored_says_so_and_sends_the_others(posthog: PostHogServer) -> None:
+    store(2)
+    posthog.script(Reply(400), Reply(400), Reply(400))
+    run = forwarding(posthog)
+    drain(run)
+    gone, kept = ForwardRejection.objects.all()
+    models.Event.objects.filter(uuid=gone.uuid).delete()
+    assert forward_refusals.resend([gone, kept], run.sender, now=NOW) == (1, 1)
+    gone.refresh_from_db()
+    assert (gone.state, gone.reason) == ("open", "not stored any more")
 
 
 # --- more than one, and none ---------------------------------------------------------------------------
