@@ -113,7 +113,8 @@ def _read_item(item: Any, payload: bytes, *, now: datetime, backfill: bool) -> O
     if name is None:
         return Reason(Code.INVALID_EVENT, "The field event is missing: the name of an event of the catalog.")
     names = custom_events.names()
-    if name not in CATALOG and name not in names:
+    # A list or an object would not even be looked up.
+    if not isinstance(name, str) or (name not in CATALOG and name not in names):
         return unknown_event(name, [*CATALOG, *names])
     if name in names and len(payload) > custom_events.MAX_BYTES:
         return Reason(Code.TOO_LARGE, f"An event holds up to {custom_events.MAX_BYTES // 1024} KiB.")

@@ -29,7 +29,7 @@ def committing(blocker: Any) -> Iterator[None]:
                 if model is not EventDefinition:
                     model.objects.all().delete()
             EventDefinition.objects.filter(kind=EventDefinition.Kind.CUSTOM).delete()
-            EventDefinition.objects.update(forwarded=True)
+            EventDefinition.objects.update(forwarded=True, volume=0, first_seen_at=None, last_seen_at=None)
 
 
 def _other_sessions() -> set[int]:

@@ -1,13 +1,22 @@
 """Who looks at the observer's pages."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import Permission, User
 from django.test import Client
 
+from tests.journeys import database
+
 Staff = Callable[..., Client]
+
+
+@pytest.fixture
+def committed(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
+    """A database whose commits are real, for threads and for transactions that must end."""
+    with database.committing(django_db_blocker):
+        yield
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from observability import api_keys, forwarder, health, lanes, rollups
 from observability.health import Finding, Monitor, Status
 from observability.models import Forwarder, Heartbeat
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.usefixtures("committed")
 
 
 def well() -> None:

@@ -79,6 +79,7 @@ def test_a_uuid_twice_in_one_batch_is_stored_once(client: Client, key: str) -> N
     [
         ({"event": "user_loged_in"}, "unknown_event", "Did you mean user_logged_in?"),
         ({"event": 7}, "unknown_event", "no event (not a plain name)"),
+        ({"event": ["user_logged_in"]}, "unknown_event", "no event (not a plain name)"),
         ({"properties": {"user_id": "c-1", "role": "client", "methd": "x"}}, "unknown_property", "method?"),
         ({"properties": {"role": "client"}}, "missing_property", "needs the property user_id"),
         ({"properties": {"user_id": 5, "role": "client"}}, "invalid_property", "user_id must be text"),
