@@ -1,4 +1,4 @@
-"""Who sees what in the sidebar, and how times read. (Offered for tests/trainu/.)"""
+"""Who sees what in the sidebar, and how times read."""
 
 from datetime import UTC, datetime, timedelta
 
