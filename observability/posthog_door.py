@@ -8,8 +8,7 @@ batch by its own rules.
 from typing import Any
 
 import orjson
-import structlog
-from django.db import InterfaceError, OperationalError, connection
+from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
@@ -19,10 +18,7 @@ from observability import api_keys, ingestion, intake
 from observability.api.events import body_of
 from observability.models import ApiKey
 from trainu import problem
-from trainu.database import heal
 from trainu.problem import Problem
-
-log = structlog.get_logger(__name__)
 
 
 @csrf_exempt
@@ -34,9 +30,7 @@ def batch(request: HttpRequest) -> HttpResponse:
     except Problem as refusal:
         return problem.response(refusal.status, refusal.code, refusal.detail, retry_after=refusal.retry_after)
     except (OperationalError, InterfaceError) as error:
-        log.error("database_away", sqlstate=getattr(error.__cause__, "sqlstate", None))
-        heal(connection)
-        return problem.database_away()
+        return problem.database_away(error)
 
 
 def _take_in(request: HttpRequest) -> HttpResponse:

@@ -8,7 +8,7 @@ from typing import Any
 
 import structlog
 from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
-from django.db import InterfaceError, OperationalError, connection
+from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from ninja import NinjaAPI
 from ninja.errors import HttpError, ValidationError
@@ -17,7 +17,6 @@ from ninja.openapi.schema import OpenAPISchema
 from observability import ingestion, openapi
 from observability.api import events, health
 from trainu import problem
-from trainu.database import heal
 from trainu.problem import Problem
 
 log = structlog.get_logger(__name__)
@@ -52,9 +51,7 @@ def on_problem(_request: HttpRequest, error: Problem) -> HttpResponse:
 @api.exception_handler(OperationalError)
 @api.exception_handler(InterfaceError)
 def on_database_away(_request: HttpRequest, error: Exception) -> HttpResponse:
-    log.error("database_away", sqlstate=getattr(error.__cause__, "sqlstate", None))
-    heal(connection)
-    return problem.database_away()
+    return problem.database_away(error)
 
 
 @api.exception_handler(ValidationError)

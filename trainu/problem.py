@@ -7,9 +7,14 @@ from collections.abc import Callable
 from http import HTTPStatus
 
 import orjson
+import structlog
+from django.db import connection
 from django.http import HttpRequest, HttpResponse
 
 from trainu import correlation
+from trainu.database import heal
+
+log = structlog.get_logger(__name__)
 
 CONTENT_TYPE = "application/problem+json"
 API_PREFIXES = ("/api/", "/batch", "/capture")
@@ -68,8 +73,13 @@ def plain(status: int) -> HttpResponse:
     return response(status, code, detail)
 
 
-def database_away() -> HttpResponse:
-    """Return the answer while PostgreSQL cannot be reached: nothing was stored, so try again."""
+def database_away(error: Exception) -> HttpResponse:
+    """Return the answer while PostgreSQL cannot be reached: nothing was stored, so try again.
+
+    Logs the error's SQLSTATE, and drops connections that have died, so that the next try can succeed.
+    """
+    log.error("database_away", sqlstate=getattr(error.__cause__, "sqlstate", None))
+    heal(connection)
     return response(
         503,
         "database_unavailable",

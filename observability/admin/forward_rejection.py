@@ -8,14 +8,14 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django_q.tasks import async_task
 
-from observability.admin.rendering import Explained, pill
+from observability.admin.rendering import ReadOnly, pill
 from observability.event_search import Key
 from observability.models import ForwardRejection
 from trainu.templatetags.time import ago
 
 
 @admin.register(ForwardRejection)
-class ForwardRejectionAdmin(Explained):
+class ForwardRejectionAdmin(ReadOnly):
     heading = "Events that PostHog refused"
     intro = (
         "Single events that PostHog would not take. They are stored here all the same; once the cause is "
@@ -27,12 +27,6 @@ class ForwardRejectionAdmin(Explained):
     readonly_fields = ("event", "stored_event", "reason", "status", "state_pill", "refused")
     fields = readonly_fields
     actions = ["resend"]
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: ForwardRejection | None = None) -> bool:
-        return False
 
     def has_delete_permission(self, request: HttpRequest, obj: ForwardRejection | None = None) -> bool:
         return False

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_POST
 from django_q.tasks import async_task
 
 from observability.admin.event_definition_form import NAME
-from observability.admin.rendering import Explained, pill, pretty_text
+from observability.admin.rendering import ReadOnly, pill, pretty_text
 from observability.models import ApiKey, EventDefinition, QuarantinedEvent, QuarantineGroup
 from observability.refusals import Code
 from trainu.admin_site import site
@@ -45,7 +45,7 @@ class ReasonFilter(admin.SimpleListFilter):
 
 
 @admin.register(QuarantineGroup)
-class QuarantineGroupAdmin(Explained):
+class QuarantineGroupAdmin(ReadOnly):
     heading = "Quarantine"
     intro = (
         "Events that were refused, one line a mistake. Nothing of them is lost: tell the app's developers, "
@@ -56,12 +56,6 @@ class QuarantineGroupAdmin(Explained):
     list_filter = ["state", ReasonFilter]
     search_fields = ["event", "property"]
     search_help_text = "Event or property"
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: QuarantineGroup | None = None) -> bool:
-        return False
 
     def has_delete_permission(self, request: HttpRequest, obj: QuarantineGroup | None = None) -> bool:
         return False

@@ -68,3 +68,13 @@ def code(text: str) -> SafeString:
 def block(text: str) -> SafeString:
     """Return text of several lines as a box that can be scrolled, by keyboard too."""
     return format_html('<pre class="code" tabindex="0">{}</pre>', text)
+
+
+class ReadOnly(Explained):
+    """A list of what the service writes and staff only read."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False

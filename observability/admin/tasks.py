@@ -9,7 +9,7 @@ from typing import Any
 # It registers its own pages when it is imported; ours take their place.
 import django_q.admin  # noqa: F401
 from django.contrib import admin
-from django.db.models import Model, OuterRef, QuerySet, Subquery
+from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
@@ -18,22 +18,12 @@ from django.utils.safestring import SafeString
 from django_q.models import Failure, OrmQ, Schedule, Success, Task
 from django_q.tasks import async_task
 
-from observability.admin.rendering import Explained, block, code, cut, pill
+from observability.admin.rendering import Explained, ReadOnly, block, code, cut, pill
 from observability.tasks import SCHEDULES
 from trainu.templatetags.time import ago
 
 for model in (Schedule, Failure, Success, OrmQ):
     admin.site.unregister(model)
-
-
-class ReadOnly(Explained):
-    """What workers write and staff read."""
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
 
 
 class TaskAdmin(ReadOnly):

@@ -10,13 +10,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from tests.bench import ingest, service
+from tests.servers import free_port
 
 TOTAL = 60_000
 
 
 def main(_clients: int) -> dict[str, Any]:
     with service.database():
-        port = service.free_port()
+        port = free_port()
         posthog = subprocess.Popen([sys.executable, "-m", "trainu.demo.posthog", str(port)], cwd=service.ROOT)
         try:
             service.wait_for(f"http://127.0.0.1:{port}/")
