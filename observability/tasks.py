@@ -37,9 +37,10 @@ def forward() -> int:
 
 def keep_partitions() -> list[str]:
     """Make partitions ahead, and summarise what was written for the block-range indexes."""
-    made = partitions.EVENTS.ensure_ahead(timezone.now())
-    partitions.EVENTS.summarise(now=timezone.now())
-    return [str(day) for day in made]
+    made = make_partitions_ahead()
+    for table in partitions.ALL:
+        table.summarise(now=timezone.now())
+    return made
 
 
 def reingest(group_id: int) -> tuple[int, int]:
@@ -68,9 +69,10 @@ def mirror_schedules(**_signal: Any) -> None:
         )
 
 
-def make_partitions_ahead(**_signal: Any) -> None:
-    """After a migration a fresh database is ready to take events in."""
-    partitions.EVENTS.ensure_ahead(timezone.now())
+def make_partitions_ahead(**_signal: Any) -> list[str]:
+    """After a migration a fresh database is ready to take rows in; return the partitions made."""
+    now = timezone.now()
+    return [table.partition(day) for table in partitions.ALL for day in table.ensure_ahead(now)]
 
 
 def resend(uuids: list[str]) -> tuple[int, int]:

@@ -1,7 +1,7 @@
 """How long requests and queries take: every one into a histogram, one in N as an event.
 
-The rule: a request pays microseconds. It adds to this process's memory; a background thread carries
-that to PostgreSQL every few seconds. What a killed process had not carried yet (FLUSH_S) is lost.
+The rule: a request pays microseconds. It adds to this process's memory, which the carrier brings to
+PostgreSQL every few seconds.
 """
 
 import math
@@ -23,7 +23,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from uuid_utils.compat import uuid7
 
-from observability import capture
+from observability import capture, carrier
 from observability.capture import Occurrence
 from observability.catalog.performance import ApiResponseTime, DatabaseQueryTime
 from observability.store import Origin
@@ -31,7 +31,6 @@ from trainu import correlation
 
 log = structlog.get_logger(__name__)
 
-FLUSH_S = 5.0
 GAMMA = 1.05
 _LOG_GAMMA = math.log(GAMMA)
 # Bounds of what a process holds while the database is away.
@@ -60,7 +59,6 @@ class Recorder:
         self.counts: Counter[tuple[str, str, datetime, int]] = Counter()
         self.samples: list[tuple[Occurrence, str]] = []
         self.dropped = 0
-        self.thread: threading.Thread | None = None
 
     def add(self, metric: str, label: str, durations_s: list[float], *, now: datetime) -> None:
         """Count durations of a label into their buckets."""
@@ -71,7 +69,7 @@ class Recorder:
                 return
             for seconds in durations_s:
                 self.counts[metric, label, minute, bucket_of(seconds)] += 1
-        self._ensure_thread()
+        carrier.wake()
 
     def sample(self, event: ApiResponseTime | DatabaseQueryTime, *, now: datetime) -> None:
         """Keep an event to be stored with the next flush."""
@@ -94,19 +92,6 @@ class Recorder:
                 self.counts.update(counts)
                 self.samples[:0] = samples
             log.warning("timings_not_flushed", buckets=len(counts), samples=len(samples))
-
-    def _ensure_thread(self) -> None:
-        if self.thread is None and settings.PROCESS != "command":
-            self.thread = threading.Thread(target=self._run, name="timings", daemon=True)
-            self.thread.start()
-
-    def _run(self) -> None:
-        clock.enabled = False
-        while True:
-            time.sleep(FLUSH_S * random.uniform(0.8, 1.2))
-            self.flush()
-            # A thread that keeps its connection would hold one of the pool's for good.
-            connection.close()
 
 
 def _write(counts: Counter[tuple[str, str, datetime, int]], samples: list[tuple[Occurrence, str]]) -> None:
@@ -132,6 +117,7 @@ def _write(counts: Counter[tuple[str, str, datetime, int]], samples: list[tuple[
 
 
 recorder = Recorder()
+carrier.load(lambda: recorder.flush())
 os.register_at_fork(after_in_child=recorder.reset)
 
 
@@ -139,7 +125,8 @@ class QueryClock(threading.local):
     """Times each query of this thread; what it has seen belongs to the request or task in hand."""
 
     def __init__(self) -> None:
-        self.enabled = True
+        # The carrier's own queries say nothing about what users wait for.
+        self.enabled = threading.current_thread().name != carrier.NAME
         self.durations_s: list[float] = []
 
     def __call__(

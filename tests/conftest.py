@@ -7,7 +7,7 @@ import pytest
 from django.conf import settings
 from django.db import connection
 
-from observability import api_keys, custom_events, health, rate_limit, timings
+from observability import api_keys, counters, custom_events, health, rate_limit, timings
 
 
 @pytest.fixture(scope="session")
@@ -25,6 +25,7 @@ def _clean_memory() -> Iterator[None]:
     """Forget what a process holds across requests, so that no test sees the keys of another."""
     yield
     api_keys.forget()
+    counters.forget()
     custom_events.forget()
     health.monitor.forget()
     rate_limit.forget()

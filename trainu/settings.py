@@ -9,7 +9,7 @@ from pathlib import Path
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management.utils import get_random_secret_key
 
-from observability.logs import configuration as log_configuration
+from observability.logs.lines import configuration as log_configuration
 from trainu import database, env
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -177,7 +177,7 @@ Q_CLUSTER = {
 # --- logs --------------------------------------------------------------------------------------
 
 SERVICE = env.text("TRAINU_SERVICE", f"trainu-{PROCESS}")
-LOGGING_CONFIG = "observability.logs.configure"
+LOGGING_CONFIG = "observability.logs.lines.configure"
 LOGGING = log_configuration(
     service=SERVICE,
     stream="stderr" if PROCESS == "command" else "stdout",

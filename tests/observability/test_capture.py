@@ -16,6 +16,7 @@ from observability.catalog.booking import BookingScheduled
 from observability.catalog.onboarding import UserLoggedIn
 from observability.models import Event
 from trainu import correlation
+from trainu.partitioned_table import DAYS_AHEAD
 
 pytestmark = pytest.mark.django_db
 
@@ -96,6 +97,6 @@ def test_a_broken_receiver_undoes_nothing_but_itself(caplog: pytest.LogCaptureFi
 
 def test_partitions_are_made_ahead_and_only_once() -> None:
     now = timezone.now() + timedelta(days=4000)
-    assert len(partitions.EVENTS.ensure_ahead(now)) == partitions.DAYS_AHEAD + 2
+    assert len(partitions.EVENTS.ensure_ahead(now)) == DAYS_AHEAD + 2
     assert partitions.EVENTS.ensure_ahead(now) == []
     partitions.EVENTS.summarise(now=now)

@@ -11,7 +11,8 @@ from django_q.tasks import async_task
 from hypothesis import given
 from hypothesis import strategies as st
 
-from observability import logs, task_context
+from observability import task_context
+from observability.logs import lines
 from trainu import correlation
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
@@ -69,7 +70,7 @@ def test_a_task_inherits_the_id_of_what_enqueued_it() -> None:
 
 
 def test_each_line_of_the_log_has_the_five_fields(capsys: pytest.CaptureFixture[str]) -> None:
-    configuration = logs.configuration(service="tests", style="json", level="INFO", stream="stdout")
+    configuration = lines.configuration(service="tests", style="json", level="INFO", stream="stdout")
     handler = logging.StreamHandler()
     formatter = configuration["formatters"]["line"]
     factory = formatter.pop("()")

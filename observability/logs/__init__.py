@@ -1,0 +1,1 @@
+"""Logs: lines as data, on the stream and as a copy in PostgreSQL that staff can search."""
