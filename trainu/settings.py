@@ -3,6 +3,7 @@
 Each variable is read exactly once and stands in README's table (a test compares both).
 """
 
+import logging
 import sys
 from pathlib import Path
 
@@ -64,6 +65,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "trainu.correlation.CorrelationMiddleware",
+    "observability.logs.requests.RequestLogMiddleware",
     "observability.timings.TimingMiddleware",
     "trainu.problem.ProblemMiddleware",
     "django.middleware.security.SecurityMiddleware",
@@ -74,6 +76,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "observability.logs.requests.UserMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
@@ -184,6 +187,11 @@ LOGGING = log_configuration(
     style=env.text("TRAINU_LOG_FORMAT", "console" if DEBUG else "json"),
     level=env.text("TRAINU_LOG_LEVEL", "INFO"),
 )
+
+# One line a request, at its end. A 5xx is an error where it was caused, and only its echo here.
+DJANGO_STRUCTLOG_IP_LOGGING_ENABLED = False
+DJANGO_STRUCTLOG_STATUS_START_LOG_LEVEL = logging.DEBUG
+DJANGO_STRUCTLOG_STATUS_5XX_LOG_LEVEL = logging.WARNING
 
 # --- the observer ------------------------------------------------------------------------------
 

@@ -1,7 +1,7 @@
 """Structured logs: one JSON line on stdout with timestamp, level, service, correlation_id and event.
 
-Our loggers and foreign ones take the same way. The rule: every line has the five fields, also
-outside of any request or task, where the process names itself.
+Our loggers and foreign ones take the same way. The rules: every line has the five fields, also outside
+of any request or task, where the process names itself; and nothing leaves before it was redacted.
 """
 
 import logging.config
@@ -11,6 +11,9 @@ from typing import Any
 
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
+
+from observability.redaction import redact
+from trainu import correlation, known_names
 
 _LEVELS = {"warning": "warn", "critical": "error", "exception": "error", "notset": "debug"}
 _BOOT = secrets.token_hex(4)
@@ -30,8 +33,22 @@ class NameProcess:
 
     def __call__(self, _logger: WrappedLogger, _method: str, line: EventDict) -> EventDict:
         line.setdefault("service", self.service)
-        line.setdefault("correlation_id", f"{self.service}-{os.getpid()}-{_BOOT}")
+        if not line.get("correlation_id"):
+            here = f"{self.service}-{os.getpid()}-{_BOOT}"
+            line["correlation_id"] = correlation.current() or here
         return line
+
+
+def redact_line(_logger: WrappedLogger, _method: str, line: EventDict) -> EventDict:
+    """Take personal data and secrets out of everything on the line, tracebacks included.
+
+    The last before a line is copied and rendered. What cannot be redacted is not shown.
+    """
+    cleaned = redact(line, known_names.current())
+    if isinstance(cleaned, dict):
+        return cleaned
+    safe = {name: line[name] for name in ("timestamp", "level", "service", "logger") if name in line}
+    return {**safe, "correlation_id": correlation.current(), "event": "redaction_failed"}
 
 
 def shared_processors(service: str) -> list[Processor]:
@@ -67,8 +84,12 @@ def configuration(*, service: str, style: str, level: str, stream: str) -> dict[
         "formatters": {
             "line": {
                 "()": structlog.stdlib.ProcessorFormatter,
-                "foreign_pre_chain": shared_processors(service),
-                "processors": [structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+                "foreign_pre_chain": [*shared_processors(service), structlog.stdlib.ExtraAdder()],
+                "processors": [
+                    structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                    redact_line,
+                    renderer,
+                ],
             }
         },
         "handlers": {
@@ -80,8 +101,8 @@ def configuration(*, service: str, style: str, level: str, stream: str) -> dict[
         },
         "root": {"handlers": ["stream"], "level": level},
         "loggers": {
-            # Django reports what the response already says; our own handlers log what matters.
-            "django.request": {"level": "ERROR"},
+            # Each of its lines would stand beside one of ours for the same request.
+            "django.request": {"level": "CRITICAL"},
             "django.security.DisallowedHost": {"level": "CRITICAL"},
             "django-q": {"handlers": [], "propagate": True, "level": "WARNING"},
             "posthog": {"level": "CRITICAL"},

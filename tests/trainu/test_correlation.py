@@ -1,8 +1,5 @@
 """One id through a request and its tasks; a harmful one never gets in."""
 
-import json
-import logging
-
 import pytest
 from django.test import Client
 from django_q.models import OrmQ
@@ -12,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from observability import task_context
-from observability.logs import lines
 from trainu import correlation
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
@@ -67,21 +63,3 @@ def test_a_task_inherits_the_id_of_what_enqueued_it() -> None:
     assert correlation.current() == "journey-1234"
     task_context.on_end(task=package | {"success": True})
     assert correlation.current() == ""
-
-
-def test_each_line_of_the_log_has_the_five_fields(capsys: pytest.CaptureFixture[str]) -> None:
-    configuration = lines.configuration(service="tests", style="json", level="INFO", stream="stdout")
-    handler = logging.StreamHandler()
-    formatter = configuration["formatters"]["line"]
-    factory = formatter.pop("()")
-    handler.setFormatter(factory(**formatter))
-    record = logging.makeLogRecord(
-        {"name": "foreign", "levelno": 30, "levelname": "WARNING", "msg": "it is %s", "args": ("late",)}
-    )
-    with correlation.bound("journey-1234"):
-        line = json.loads(handler.format(record))
-    assert line["event"] == "it is late"
-    assert (line["level"], line["service"], line["correlation_id"]) == ("warn", "tests", "journey-1234")
-    assert line["timestamp"].endswith("Z")
-    outside = json.loads(handler.format(logging.makeLogRecord({"levelno": 20, "levelname": "INFO"})))
-    assert outside["correlation_id"].startswith("tests-")
