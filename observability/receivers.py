@@ -16,9 +16,11 @@ from django.db import transaction
 from django.db.backends.signals import connection_created
 from django.db.models.signals import post_migrate, post_save
 
-from observability import definitions, task_context, tasks, timings
+from observability import counters, definitions, task_context, tasks, timings
 from observability.capture import capture
 from observability.catalog.onboarding import UserLoggedIn, UserRegistered
+from observability.counters import Counter
+from trainu import transactions
 
 log = structlog.get_logger(__name__)
 
@@ -51,6 +53,11 @@ def on_user_saved(instance: AbstractBaseUser, created: bool, raw: bool = False, 
         capture(event, distinct_id=f"staff:{instance.pk}")
 
 
+def on_undone(sqlstate: str, **_signal: Any) -> None:
+    """PostgreSQL has undone a transaction: a deadlock, or two writers in each other's way."""
+    counters.add(Counter.TRANSACTION_RETRY, sqlstate)
+
+
 def connect() -> None:
     """Connect every receiver; a second call changes nothing."""
     user_logged_in.connect(on_login, dispatch_uid="observability.on_login")
@@ -58,5 +65,6 @@ def connect() -> None:
     post_migrate.connect(definitions.mirror_catalog, dispatch_uid="observability.mirror_catalog")
     post_migrate.connect(tasks.make_partitions_ahead, dispatch_uid="observability.make_partitions_ahead")
     post_migrate.connect(tasks.mirror_schedules, dispatch_uid="observability.mirror_schedules")
+    transactions.undone.connect(on_undone, dispatch_uid="observability.on_undone")
     connection_created.connect(timings.watch, dispatch_uid="observability.watch")
     task_context.connect()

@@ -19,6 +19,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.utils import timezone
 
 from observability import partitions
+from trainu import transactions
 from trainu.database import heal
 
 log = structlog.get_logger(__name__)
@@ -153,6 +154,7 @@ def _persist(connection: BaseDatabaseWrapper, execute: Callable[[], int], rows: 
                 partitions.EVENTS.ensure(days(rows))
             elif not nested and (state in _TRY_AGAIN or _lost(connection, error)):
                 heal(connection)
+                transactions.undone.send_robust(sender=None, sqlstate=state or "", retried=True)
                 log.warning("store_retried", sqlstate=state, attempt=attempt)
                 time.sleep(random.uniform(0.01, 0.05) * attempt)
             else:

@@ -8,7 +8,15 @@ from typing import Any
 from django.utils import timezone
 from django_q.models import Schedule
 
-from observability import forward_refusals, forwarder, lanes, partitions, quarantine, rollups
+from observability import (
+    database_figures,
+    forward_refusals,
+    forwarder,
+    lanes,
+    partitions,
+    quarantine,
+    rollups,
+)
 from observability.models import ForwardRejection, QuarantineGroup
 
 
@@ -43,6 +51,11 @@ def keep_partitions() -> list[str]:
     return made
 
 
+def read_database_figures() -> int:
+    """Count the deadlocks of the last minute."""
+    return database_figures.read(now=timezone.now())
+
+
 def reingest(group_id: int) -> tuple[int, int]:
     """Let a quarantine group in; started by staff."""
     return quarantine.reingest(QuarantineGroup.objects.get(pk=group_id), now=timezone.now())
@@ -51,6 +64,7 @@ def reingest(group_id: int) -> tuple[int, int]:
 SCHEDULES: dict[str, dict[str, Any]] = {
     "roll-up lane": {"func": "observability.tasks.roll_up", "minutes": 1},
     "forward lane": {"func": "observability.tasks.forward", "minutes": 1},
+    "database figures": {"func": "observability.tasks.read_database_figures", "minutes": 1},
     "partitions": {"func": "observability.tasks.keep_partitions", "minutes": 5},
 }
 

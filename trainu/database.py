@@ -3,12 +3,16 @@
 The rule: no statement, lock or idle transaction waits for ever, in any process.
 """
 
+import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import psycopg
 from django.core.exceptions import ImproperlyConfigured
+from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.postgresql.base import DatabaseWrapper
 from psycopg.conninfo import conninfo_to_dict
 
 # Milliseconds, by process kind: (statement_timeout, lock_timeout, idle_in_transaction_session_timeout).
@@ -64,6 +68,26 @@ def heal(connection: BaseDatabaseWrapper) -> None:
     connection.close()
     if pool := getattr(connection, "pool", None):
         pool.check()
+
+
+def _leave_to_parent() -> None:
+    """In a forked child, let go of the connections and pools of its parent without touching them.
+
+    Both would otherwise speak over one socket. Django's pool besides has threads that the child lacks: a
+    task that asks it for a connection hangs, with django-q2 the whole cluster.
+    """
+    if DatabaseWrapper._connection_pools:
+        # Kept, for a pool that is thrown away would wait for its threads.
+        _of_parents.append(dict(DatabaseWrapper._connection_pools))
+        DatabaseWrapper._connection_pools.clear()
+    for alias in connections:
+        # psycopg itself leaves a connection alone that another process has opened.
+        with suppress(AttributeError):
+            del connections[alias]
+
+
+_of_parents: list[dict[str, Any]] = []
+os.register_at_fork(after_in_child=_leave_to_parent)
 
 
 def _limits(process: str) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """The observer's rows, one noun a file. Whatever the database can hold as a constraint stands in Meta."""
 
 from observability.models.api_key import ApiKey
-from observability.models.counter import CounterMinute
+from observability.models.counter import CounterMinute, Reading
 from observability.models.event import BackfilledDay, Event, SeenUuid
 from observability.models.event_definition import EventDefinition
 from observability.models.forwarding import Forwarder, ForwardRejection
@@ -23,6 +23,7 @@ __all__ = [
     "Heartbeat",
     "QuarantineGroup",
     "QuarantinedEvent",
+    "Reading",
     "SeenUuid",
     "Watermark",
 ]

@@ -17,3 +17,17 @@ class CounterMinute(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} {self.label} {self.minute:%Y-%m-%d %H:%M}"
+
+
+class Reading(models.Model):
+    """Where a count stood that somebody else keeps, when it was last read."""
+
+    name = models.CharField(max_length=32, primary_key=True)
+    value = models.BigIntegerField()
+    read_at = models.DateTimeField()
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return self.name
