@@ -149,6 +149,101 @@ class PostHogV1Server(PostHogServer):
             return Reply(body={"results": results})
 
 
+class SentryServer:
+    """A Sentry that takes every envelope in and keeps it as text, or answers by script.
+
+    replies: the next answers in order; when they are used up, every envelope is taken.
+    """
+
+    def __init__(self) -> None:
+        self.replies: list[Reply] = []
+        self.envelopes: list[str] = []
+        self.items: list[tuple[str, dict[str, Any]]] = []
+        self.encodings: set[str] = set()
+        self.lock = threading.Lock()
+        self.closing = threading.Event()
+        self.server = _Server(("127.0.0.1", 0), self._handler())
+        self.thread = threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True)
+
+    @property
+    def dsn(self) -> str:
+        return f"http://0123456789abcdef@127.0.0.1:{self.server.server_address[1]}/1"
+
+    @property
+    def events(self) -> list[dict[str, Any]]:
+        """The errors, in the order of their arrival."""
+        with self.lock:
+            return [payload for kind, payload in self.items if kind == "event"]
+
+    @property
+    def check_ins(self) -> list[dict[str, Any]]:
+        with self.lock:
+            return [payload for kind, payload in self.items if kind == "check_in"]
+
+    @property
+    def text(self) -> str:
+        """Everything that has arrived, headers of the requests included."""
+        with self.lock:
+            return "\n".join(self.envelopes)
+
+    def take(self, body: bytes, headers: str) -> Reply:
+        header, *rest = body.split(b"\n", 1)
+        items = []
+        left = rest[0] if rest else b""
+        while left.strip():
+            line, left = left.split(b"\n", 1)
+            about = json.loads(line)
+            length = about.get("length", left.find(b"\n"))
+            payload, left = left[:length], left[length:].lstrip(b"\n")
+            items.append((about["type"], json.loads(payload)))
+        with self.lock:
+            reply = self.replies.pop(0) if self.replies else Reply()
+            if reply.status == 200 and not reply.drop:
+                self.envelopes.append(f"{headers}\n{header.decode()}\n{json.dumps(items)}")
+                self.items.extend(items)
+            return reply
+
+    def close(self) -> None:
+        self.closing.set()
+        self.server.shutdown()
+        self.server.server_close()
+
+    def _handler(self) -> type[BaseHTTPRequestHandler]:
+        sentry = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+            wbufsize = -1
+
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                encoding = self.headers.get("Content-Encoding", "")
+                sentry.encodings.add(encoding)
+                if encoding == "gzip":
+                    body = gzip.decompress(body)
+                elif encoding == "br":
+                    import brotli
+
+                    body = brotli.decompress(body)
+                reply = sentry.take(body, str(self.headers))
+                sentry.closing.wait(reply.hang_s)
+                if reply.drop:
+                    self.close_connection = True
+                    return
+                answer = json.dumps(reply.body or {"id": "0" * 32}).encode()
+                self.send_response(reply.status)
+                for name, value in reply.headers.items():
+                    self.send_header(name, value)
+                self.send_header("Content-Length", str(len(answer)))
+                self.end_headers()
+                self.wfile.write(answer)
+
+            def log_message(self, format: str, *args: object) -> None:
+                pass
+
+        return Handler
+
+
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
@@ -182,6 +277,17 @@ def posthog_v1(
 ) -> Iterator[PostHogV1Server]:
     """Run a PostHogV1Server for the time of a block."""
     server = PostHogV1Server(verdict=verdict)
+    server.thread.start()
+    try:
+        yield server
+    finally:
+        server.close()
+
+
+@contextmanager
+def sentry() -> Iterator[SentryServer]:
+    """Run a SentryServer for the time of a block."""
+    server = SentryServer()
     server.thread.start()
     try:
         yield server
