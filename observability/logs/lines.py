@@ -12,6 +12,7 @@ from typing import Any
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+from observability.logs.keep import keep_copy
 from observability.redaction import redact
 from trainu import correlation, known_names
 
@@ -88,6 +89,7 @@ def configuration(*, service: str, style: str, level: str, stream: str) -> dict[
                 "processors": [
                     structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                     redact_line,
+                    keep_copy,
                     renderer,
                 ],
             }
@@ -97,9 +99,10 @@ def configuration(*, service: str, style: str, level: str, stream: str) -> dict[
                 "class": "logging.StreamHandler",
                 "stream": f"ext://sys.{stream}",
                 "formatter": "line",
-            }
+            },
+            "errors": {"class": "observability.errors.handler.ErrorHandler", "level": "ERROR"},
         },
-        "root": {"handlers": ["stream"], "level": level},
+        "root": {"handlers": ["stream", "errors"], "level": level},
         "loggers": {
             # Each of its lines would stand beside one of ours for the same request.
             "django.request": {"level": "CRITICAL"},
