@@ -12,9 +12,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db import connection
+from django.db import connection, transaction
 from django.utils import timezone
 
+from observability.audit.actions import Action
+from observability.audit.recording import record
 from observability.models import ApiKey
 from trainu.problem import Problem
 
@@ -59,13 +61,22 @@ def issue(
     row = ApiKey(name=name, scopes=chosen, prefix=prefix, digest=_digest(key), expires_at=expires_at)
     if limit_per_minute is not None:
         row.limit_per_minute = limit_per_minute
-    row.save(force_insert=True)
+    with transaction.atomic():
+        row.save(force_insert=True)
+        granted = {"scopes": chosen, "limit_per_minute": row.limit_per_minute, "expires_at": expires_at}
+        record(
+            Action.API_KEY_ISSUE,
+            target=row,
+            changes={field: (None, value) for field, value in granted.items()},
+        )
     return row, key
 
 
 def revoke(key: ApiKey, *, now: datetime) -> None:
     """Stop a key for good; a second time changes nothing."""
-    ApiKey.objects.filter(pk=key.pk, revoked_at=None).update(revoked_at=now)
+    with transaction.atomic():
+        if ApiKey.objects.filter(pk=key.pk, revoked_at=None).update(revoked_at=now):
+            record(Action.API_KEY_REVOKE, target=key, changes={"revoked_at": (None, now)})
     forget()
 
 

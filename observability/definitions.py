@@ -7,9 +7,12 @@ staff's and survive every mirroring.
 from typing import Any
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from observability import custom_events, openapi
+from observability.audit.actions import Action
+from observability.audit.recording import record
 from observability.catalog import CATALOG
 from observability.models import EventDefinition
 
@@ -43,3 +46,18 @@ def mirror_catalog(**_signal: Any) -> None:
             kind=kinds.RETIRED
         )
     custom_events.forget()
+
+
+@transaction.atomic
+def set_forwarding(definitions: QuerySet[EventDefinition], forwarded: bool) -> int:
+    """Have PostHog get events of these definitions, or not; return how many definitions changed."""
+    changed = definitions.exclude(forwarded=forwarded).select_for_update().order_by("pk")
+    names = list(changed.values_list("pk", flat=True))
+    EventDefinition.objects.filter(pk__in=names).update(forwarded=forwarded)
+    for name in names:
+        record(
+            Action.DEFINITION_FORWARDING,
+            target=("observability.eventdefinition", name),
+            changes={"forwarded": (not forwarded, forwarded)},
+        )
+    return len(names)

@@ -16,6 +16,8 @@ from django.db import connection, transaction
 from django.db.models import F
 
 from observability import forward_refusals, watermark
+from observability.audit.actions import Action
+from observability.audit.recording import record
 from observability.models import EventDefinition, Forwarder
 from observability.posthog import (
     COLUMNS,
@@ -249,13 +251,18 @@ def pause(*, reason: str, now: datetime) -> None:
     """Stop sending until `resume`; events wait. Raises ValueError without a reason."""
     if not reason.strip():
         raise ValueError("Say why: whoever finds the forwarder paused will want to know.")
-    load()
-    Forwarder.objects.filter(pk=1, paused_at=None).update(paused_at=now, paused_reason=reason.strip()[:200])
+    state = load()
+    with transaction.atomic():
+        paused = Forwarder.objects.filter(pk=1, paused_at=None)
+        if paused.update(paused_at=now, paused_reason=reason.strip()[:200]):
+            record(Action.FORWARDER_PAUSE, target=state, reason=reason)
 
 
 def resume() -> None:
     """Send again at once, also where a failure had set a later time."""
-    Forwarder.objects.filter(pk=1).update(paused_at=None, paused_reason="", next_attempt_at=None)
+    with transaction.atomic():
+        Forwarder.objects.filter(pk=1).update(paused_at=None, paused_reason="", next_attempt_at=None)
+        record(Action.FORWARDER_RESUME, target=("observability.forwarder", 1))
 
 
 def configured_sender() -> Sender | None:

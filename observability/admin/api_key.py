@@ -12,6 +12,7 @@ from django.utils.safestring import SafeString
 
 from observability import api_keys
 from observability.admin.rendering import Explained, code, pill
+from observability.audit.receivers import history_only
 from observability.models import ApiKey
 from trainu.admin_site import site
 from trainu.templatetags.time import ago
@@ -38,6 +39,7 @@ class ApiKeyAdmin(Explained):
     search_fields = ["name", "prefix"]
     search_help_text = "Name or prefix"
     actions = ["revoke"]
+    audited_values = ["scopes", "limit_per_minute", "expires_at"]
 
     def changeform_view(
         self, request: HttpRequest, object_id: Any = None, form_url: str = "", extra_context: Any = None
@@ -71,6 +73,11 @@ class ApiKeyAdmin(Explained):
         # For the answer to this one request, and nowhere else.
         request.issued_key = key  # type: ignore[attr-defined]
 
+    def log_addition(self, request: HttpRequest, obj: ApiKey, message: Any) -> Any:
+        """For the key's history; `api_keys.issue` has audited it."""
+        with history_only():
+            return super().log_addition(request, obj, message)
+
     def response_add(self, request: HttpRequest, obj: ApiKey, post_url_continue: Any = None) -> HttpResponse:
         """Show the key, once; the page is not kept by any cache."""
         context = site.each_context(request) | {
@@ -87,7 +94,7 @@ class ApiKeyAdmin(Explained):
     def revoke(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> None:
         for key in queryset:
             api_keys.revoke(key, now=timezone.now())
-            self.log_change(request, key, "Revoked.")
+            self.note(request, key, "Revoked.")
         self.message_user(
             request,
             f"Revoked. Within {api_keys.HELD_S:.0f} seconds these keys are refused everywhere.",

@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from observability import custom_events, quarantine
+from observability import custom_events, definitions, quarantine
 from observability.admin.event_definition_form import EventDefinitionForm
 from observability.admin.rendering import Explained, pill, pretty
 from observability.admin.schema_words import properties
@@ -33,6 +33,7 @@ class EventDefinitionAdmin(Explained):
     search_fields = ["name", "description", "owner"]
     search_help_text = "Name, description or owner"
     actions = ["switch_forwarding_on", "switch_forwarding_off"]
+    audited_values = ["forwarded"]
 
     def get_fieldsets(self, request: HttpRequest, obj: EventDefinition | None = None) -> Any:
         if obj is None:
@@ -60,7 +61,11 @@ class EventDefinitionAdmin(Explained):
         readonly = self.get_readonly_fields(request, obj)
         shown = [name for _, options in self.get_fieldsets(request, obj) for name in options["fields"]]
         wanted = [name for name in shown if name not in readonly]
-        return super().get_form(request, obj, change=change, **kwargs | {"fields": wanted})
+        form = super().get_form(request, obj, change=change, **kwargs | {"fields": wanted})
+        # Declared fields stay whatever `fields` says, and one that is not shown could never be filled in.
+        for name in set(form.base_fields) - set(wanted):
+            del form.base_fields[name]
+        return form
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         """Fill the form from a quarantine group: `?from_group=ID`."""
@@ -97,12 +102,12 @@ class EventDefinitionAdmin(Explained):
 
     @admin.action(description="Forward to PostHog", permissions=["change"])
     def switch_forwarding_on(self, request: HttpRequest, queryset: QuerySet[EventDefinition]) -> None:
-        changed = queryset.update(forwarded=True)
+        changed = definitions.set_forwarding(queryset, True)
         self.message_user(request, f"Forwarded to PostHog from now on: {_events(changed)}.")
 
     @admin.action(description="Do not forward to PostHog", permissions=["change"])
     def switch_forwarding_off(self, request: HttpRequest, queryset: QuerySet[EventDefinition]) -> None:
-        changed = queryset.update(forwarded=False)
+        changed = definitions.set_forwarding(queryset, False)
         self.message_user(request, f"Stored here, but no longer forwarded to PostHog: {_events(changed)}.")
 
     @admin.display(description="Kind", ordering="kind")

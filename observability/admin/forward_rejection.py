@@ -9,6 +9,8 @@ from django.utils.safestring import SafeString
 from django_q.tasks import async_task
 
 from observability.admin.rendering import ReadOnly, pill
+from observability.audit.actions import Action
+from observability.audit.recording import record
 from observability.event_search import Key
 from observability.models import ForwardRejection
 from trainu.templatetags.time import ago
@@ -38,6 +40,11 @@ class ForwardRejectionAdmin(ReadOnly):
     def resend(self, request: HttpRequest, queryset: QuerySet[ForwardRejection]) -> None:
         chosen = [str(uuid) for uuid in queryset.values_list("uuid", flat=True)[:1_000]]
         async_task("observability.tasks.resend", chosen)
+        record(
+            Action.FORWARDER_RESEND,
+            target=("observability.forwardrejection", chosen[0] if len(chosen) == 1 else ""),
+            changes={"events": (None, len(chosen)), "uuids": (None, chosen)},
+        )
         self.message_user(request, f"A worker sends them again: {len(chosen)}.", messages.INFO)
 
     @admin.display(description="Stored event")

@@ -19,6 +19,8 @@ from django_q.models import Failure, OrmQ, Schedule, Success, Task
 from django_q.tasks import async_task
 
 from observability.admin.rendering import Explained, ReadOnly, block, code, cut, pill
+from observability.audit.actions import Action
+from observability.audit.recording import record
 from observability.tasks import SCHEDULES
 from trainu.templatetags.time import ago
 
@@ -109,6 +111,7 @@ class FailureAdmin(TaskAdmin):
         for task in queryset:
             again = {"hook": task.hook, "group": task.group, "cluster": task.cluster}
             async_task(task.func, *task.args or (), **again, **task.kwargs or {})
+            record(Action.TASK_REQUEUE, target=task, changes={"func": (None, task.func)})
             task.delete()
             queued += 1
         self.message_user(request, f"{queued} queued again. A worker takes them within seconds.")
@@ -159,6 +162,7 @@ class ScheduleAdmin(Explained):
     search_fields = ["name", "func"]
     search_help_text = "Name or function"
     fields = ["name", "func", "schedule_type", "minutes", "repeats", "next_run", "args", "kwargs"]
+    audited_values = ["name", "func", "schedule_type", "minutes", "repeats", "next_run"]
     ordering = ["name"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:

@@ -8,6 +8,7 @@ from django.db import IntegrityError
 from django.utils import timezone
 
 from observability import api_keys
+from observability.audit.actor import acting_as
 from observability.models import ApiKey
 
 
@@ -29,12 +30,13 @@ class Command(BaseCommand):
         if (options["limit_per_minute"] or 0) < 0:
             raise CommandError("--limit-per-minute must be 0 or more.")
         try:
-            _, key = api_keys.issue(
-                options["name"],
-                [scope.strip() for scope in options["scopes"].split(",") if scope.strip()],
-                expires_at=timezone.now() + timedelta(days=days) if days else None,
-                limit_per_minute=options["limit_per_minute"],
-            )
+            with acting_as("command:create_api_key"):
+                _, key = api_keys.issue(
+                    options["name"],
+                    [scope.strip() for scope in options["scopes"].split(",") if scope.strip()],
+                    expires_at=timezone.now() + timedelta(days=days) if days else None,
+                    limit_per_minute=options["limit_per_minute"],
+                )
         except ValueError as error:
             raise CommandError(str(error)) from None
         except IntegrityError:

@@ -8,6 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from observability import watermark
+from observability.audit.actor import acting_as
 
 
 class Command(BaseCommand):
@@ -25,6 +26,7 @@ class Command(BaseCommand):
         self.stdout.write("Stop the workers first.")
         if not options["yes"] and input("Reset? [y/N] ").strip().lower() != "y":
             raise CommandError("Nothing was changed.")
-        for partition, rows in watermark.reset():
-            self.stdout.write(f"  {partition}: {rows:,} events")
+        with acting_as("command:reset_watermarks"):
+            for partition, rows in watermark.reset():
+                self.stdout.write(f"  {partition}: {rows:,} events")
         self.stdout.write("Done. Start the workers.")
