@@ -4,13 +4,15 @@ import argparse
 import json
 import sys
 
-from tests.bench import NAMES, forward, ingest
+from tests.bench import NAMES, forward, ingest, purge
 
-BENCHES = dict(zip(NAMES, (forward.main, ingest.main), strict=True))
+BENCHES = dict(zip(NAMES, (forward.main, ingest.main, purge.main), strict=True))
 
 parser = argparse.ArgumentParser(prog="tests.bench")
 parser.add_argument("name", choices=NAMES)
 parser.add_argument("--clients", type=int, default=32, help="connections at once (ingest)")
+parser.add_argument("--rows", type=int, default=purge.ROWS, help="rows to remove (purge)")
 arguments = parser.parse_args()
-json.dump(BENCHES[arguments.name](arguments.clients), sys.stdout, indent=2)
+size = arguments.rows if arguments.name == "purge" else arguments.clients
+json.dump(BENCHES[arguments.name](size), sys.stdout, indent=2)
 print()
