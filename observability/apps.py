@@ -9,5 +9,7 @@ class ObservabilityConfig(AppConfig):
 
     def ready(self) -> None:
         from observability import receivers
+        from observability.errors import sentry
 
         receivers.connect()
+        sentry.configure()

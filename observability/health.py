@@ -21,8 +21,12 @@ from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from django.utils import timezone
 
-from observability import forwarder, partitions
-from observability.models import Heartbeat, Watermark
+from observability import counters, forwarder, partitions
+from observability.counters import Counter
+from observability.errors import sentry
+from observability.logs import drops
+from observability.models import AuditVerification, Heartbeat, Watermark
+from observability.retention import lateness
 
 log = structlog.get_logger(__name__)
 
@@ -31,6 +35,10 @@ HELD_S = {"pass": 10.0, "warn": 5.0, "fail": 2.0}
 LANE_SILENT = timedelta(seconds=120)
 FORWARD_LAG = timedelta(minutes=5)
 ROLLUP_LAG = timedelta(minutes=2)
+# It is verified daily.
+AUDIT_VERIFIED_WITHIN = timedelta(days=2)
+SENTRY_DROPPED_WITHIN = timedelta(minutes=15)
+LINES_DROPPED_WITHIN = timedelta(minutes=15)
 
 
 class Status(StrEnum):
@@ -125,6 +133,41 @@ def check_posthog() -> Finding:
     )
 
 
+def check_sentry() -> Finding:
+    """Passive: what was dropped lately, by any process, and whether this one could send."""
+    if not settings.SENTRY_DSN:
+        return Finding(Status.PASS, {"state": "off", "reason": "SENTRY_DSN is not set"})
+    dropped = counters.total(Counter.SENTRY_EVENT_DROPPED, since=timezone.now() - SENTRY_DROPPED_WITHIN)
+    well = not dropped and sentry.is_well()
+    return Finding(
+        Status.PASS if well else Status.WARN, {"state": "on" if well else "dropping", "dropped": dropped}
+    )
+
+
+def check_logs() -> Finding:
+    """Whether the log store could keep up; the stream has every line all the same."""
+    dropped = drops.dropped(since=timezone.now() - LINES_DROPPED_WITHIN)
+    return Finding(Status.WARN if dropped else Status.PASS, {"kept": settings.LOG_STORE, "dropped": dropped})
+
+
+def check_retention() -> Finding:
+    """Whether anything is kept longer than its policy says, by more than two days."""
+    late = lateness.late(now=timezone.now())
+    detail = {"late": [one.dataset for one in late], "reasons": [one.reason for one in late if one.reason]}
+    return Finding(Status.WARN if late else Status.PASS, detail)
+
+
+def check_audit() -> Finding:
+    """What the last verification of the audit log found. A service that was never verified yet is well."""
+    newest = AuditVerification.objects.first()
+    if newest is None:
+        return Finding(Status.PASS, {"findings": None})
+    age = timezone.now() - newest.verified_at
+    well = not newest.findings and age <= AUDIT_VERIFIED_WITHIN
+    detail = {"findings": newest.findings, "entries": newest.entries, "age_s": round(age.total_seconds())}
+    return Finding(Status.PASS if well else Status.WARN, detail)
+
+
 READY: dict[str, Callable[[], Finding]] = {
     "database": check_database,
     "migrations": check_migrations,
@@ -134,6 +177,10 @@ ALL: dict[str, Callable[[], Finding]] = READY | {
     "workers": check_workers,
     "rollups": check_rollups,
     "posthog": check_posthog,
+    "retention": check_retention,
+    "sentry": check_sentry,
+    "audit": check_audit,
+    "logs": check_logs,
 }
 # Without these the service cannot serve; the others can only warn.
 CRITICAL = {"database", "migrations"}

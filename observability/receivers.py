@@ -17,9 +17,12 @@ from django.db.backends.signals import connection_created
 from django.db.models.signals import post_migrate, post_save
 
 from observability import counters, definitions, task_context, tasks, timings
+from observability.audit import receivers as audited
 from observability.capture import capture
 from observability.catalog.onboarding import UserLoggedIn, UserRegistered
 from observability.counters import Counter
+from observability.erasure import places
+from observability.retention import datasets, policies
 from trainu import transactions
 
 log = structlog.get_logger(__name__)
@@ -65,6 +68,11 @@ def connect() -> None:
     post_migrate.connect(definitions.mirror_catalog, dispatch_uid="observability.mirror_catalog")
     post_migrate.connect(tasks.make_partitions_ahead, dispatch_uid="observability.make_partitions_ahead")
     post_migrate.connect(tasks.mirror_schedules, dispatch_uid="observability.mirror_schedules")
+    post_migrate.connect(policies.mirror, dispatch_uid="observability.mirror_policies")
     transactions.undone.connect(on_undone, dispatch_uid="observability.on_undone")
     connection_created.connect(timings.watch, dispatch_uid="observability.watch")
+    # Not behind `telemetry`: what cannot be audited must not happen.
+    audited.connect()
+    datasets.declare()
+    places.declare()
     task_context.connect()

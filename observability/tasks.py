@@ -3,6 +3,7 @@
 The rule: a task calls one verb. Schedules are mirrored into django-q2 after every migration.
 """
 
+import time
 from typing import Any
 
 from django.utils import timezone
@@ -10,6 +11,7 @@ from django_q.models import Schedule
 
 from observability import (
     database_figures,
+    erasure,
     forward_refusals,
     forwarder,
     lanes,
@@ -17,7 +19,11 @@ from observability import (
     quarantine,
     rollups,
 )
+from observability.audit import chain
 from observability.models import ForwardRejection, QuarantineGroup
+from observability.retention import daily
+from observability.retention import purge as purging
+from trainu.datasets import find as find_dataset
 
 
 def roll_up() -> int:
@@ -61,11 +67,50 @@ def reingest(group_id: int) -> tuple[int, int]:
     return quarantine.reingest(QuarantineGroup.objects.get(pk=group_id), now=timezone.now())
 
 
+def purge() -> dict[str, str]:
+    """Remove what is older than its policy, a slice of it; the next run goes on."""
+    return daily.run(now=timezone.now())
+
+
+def checkpoint_audit() -> int | None:
+    """Sign the head of the audit chain; return its place, or None where nothing was added."""
+    signed = chain.checkpoint(now=timezone.now())
+    return signed.seq if signed else None
+
+
+def verify_audit() -> int:
+    """Check the whole audit log; return how many findings there are. They have been reported by then."""
+    return chain.verify(now=timezone.now()).count
+
+
+def purge_now(name: str, by: str) -> str:
+    """Purge one dataset; started by staff. Where the time is too short the schedule goes on."""
+    dataset = find_dataset(name)
+    if dataset is None:
+        return "unknown"
+    try:
+        return purging.run(dataset, now=timezone.now(), by=by, budget_s=daily.BUDGET_S).state
+    except purging.Busy:
+        return "busy"
+
+
+def forget() -> list[int]:
+    """Go on with the erasures that are not done; return those that still are not."""
+    ends = time.monotonic() + daily.BUDGET_S
+    for started in erasure.unfinished():
+        erasure.advance(started, budget_s=max(0.0, ends - time.monotonic()))
+    return [left.pk for left in erasure.unfinished()]
+
+
 SCHEDULES: dict[str, dict[str, Any]] = {
     "roll-up lane": {"func": "observability.tasks.roll_up", "minutes": 1},
     "forward lane": {"func": "observability.tasks.forward", "minutes": 1},
     "database figures": {"func": "observability.tasks.read_database_figures", "minutes": 1},
     "partitions": {"func": "observability.tasks.keep_partitions", "minutes": 5},
+    "purge": {"func": "observability.tasks.purge", "minutes": 10},
+    "erasures": {"func": "observability.tasks.forget", "minutes": 5},
+    "audit checkpoint": {"func": "observability.tasks.checkpoint_audit", "minutes": 1440},
+    "audit verification": {"func": "observability.tasks.verify_audit", "minutes": 1440},
 }
 
 

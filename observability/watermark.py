@@ -10,6 +10,8 @@ from datetime import UTC, datetime, timedelta
 from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
 
+from observability.audit.actions import Action
+from observability.audit.recording import record
 from observability.models import BackfilledDay, Forwarder, Watermark
 
 # Ordinary events are up to 30 days old when they are stored; older ones are backfills, whose days
@@ -79,6 +81,7 @@ def reset() -> Iterator[tuple[str, int]]:
     stored since the restore. A partition at a time, each committed by itself; yields its name and how
     many events it held. An interrupted run is simply run again: the positions move last.
     """
+    ahead = positions_ahead()
     with connection.cursor() as cursor:
         here = horizon(cursor)
         cursor.execute("select max(received_at) from observability_event where xid >= %s", [here])
@@ -107,3 +110,4 @@ def reset() -> Iterator[tuple[str, int]]:
             position_xid=_TO_FORWARD, position_timestamp=None, position_uuid=None
         )
         BackfilledDay.objects.filter(xid__gt=here).update(xid=_TO_COUNT)
+        record(Action.WATERMARK_RESET, changes={"consumers": (None, ahead)})

@@ -8,6 +8,7 @@ from django.conf import settings
 from django.db import connection
 
 from observability import api_keys, counters, custom_events, health, rate_limit, timings
+from observability.errors import counts
 
 
 @pytest.fixture(scope="session")
@@ -20,12 +21,24 @@ def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
         cursor.execute("select pg_reload_conf()")
 
 
+@pytest.fixture
+def transactional_db(transactional_db: None) -> Iterator[None]:
+    """Django empties every table after such a test, which the audit log's triggers would refuse.
+
+    The connection is closed by Django afterwards, and the setting gone with it.
+    """
+    yield
+    with connection.cursor() as cursor:
+        cursor.execute("set session_replication_role = replica")
+
+
 @pytest.fixture(autouse=True)
 def _clean_memory() -> Iterator[None]:
     """Forget what a process holds across requests, so that no test sees the keys of another."""
     yield
     api_keys.forget()
     counters.forget()
+    counts.forget()
     custom_events.forget()
     health.monitor.forget()
     rate_limit.forget()

@@ -76,10 +76,10 @@ def _leave_to_parent() -> None:
     Both would otherwise speak over one socket. Django's pool besides has threads that the child lacks: a
     task that asks it for a connection hangs, with django-q2 the whole cluster.
     """
-    if DatabaseWrapper._connection_pools:
-        # Kept, for a pool that is thrown away would wait for its threads.
-        _of_parents.append(dict(DatabaseWrapper._connection_pools))
-        DatabaseWrapper._connection_pools.clear()
+    pools: dict[str, Any] = DatabaseWrapper._connection_pools  # type: ignore[attr-defined]
+    # Kept, for a pool that is thrown away would wait for its threads.
+    _of_parents.append(dict(pools))
+    pools.clear()
     for alias in connections:
         # psycopg itself leaves a connection alone that another process has opened.
         with suppress(AttributeError):

@@ -56,12 +56,23 @@ SECTIONS = (
                 "observability.view_quarantinegroup",
             ),
             Item("PostHog forwarding", "admin:forwarding", "observability.view_forwarder"),
+            Item("Errors", "admin:errors", "observability.view_errorminute"),
+            Item("Logs", "admin:logs", "observability.view_logline"),
+            Item("Trace", "admin:trace_search", "observability.view_logline"),
         ),
     ),
     Section(
         "System",
         (
+            Item("Audit", "admin:audit", "observability.view_auditentry"),
             Item("API keys", "admin:observability_apikey_changelist", "observability.view_apikey"),
+            Item(
+                "Retention",
+                "admin:observability_retentionpolicy_changelist",
+                "observability.view_retentionpolicy",
+            ),
+            Item("Purges", "admin:observability_purgerun_changelist", "observability.view_purgerun"),
+            Item("Erasures", "admin:observability_erasure_changelist", "observability.view_erasure"),
             Item("Schedules", "admin:django_q_schedule_changelist", "django_q.view_schedule"),
             Item("Failed tasks", "admin:django_q_failure_changelist", "django_q.view_failure"),
             Item("Users", "admin:auth_user_changelist", "auth.view_user"),

@@ -65,6 +65,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "trainu.correlation.CorrelationMiddleware",
+    "observability.errors.web.ErrorMiddleware",
     "observability.logs.requests.RequestLogMiddleware",
     "observability.timings.TimingMiddleware",
     "trainu.problem.ProblemMiddleware",
@@ -77,6 +78,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "observability.logs.requests.UserMiddleware",
+    "observability.audit.actor.ActorMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
@@ -187,11 +189,20 @@ LOGGING = log_configuration(
     style=env.text("TRAINU_LOG_FORMAT", "console" if DEBUG else "json"),
     level=env.text("TRAINU_LOG_LEVEL", "INFO"),
 )
+# Lines from INFO on are kept in PostgreSQL too, where staff search them.
+LOG_STORE = env.flag("TRAINU_LOG_STORE", True)
 
 # One line a request, at its end. A 5xx is an error where it was caused, and only its echo here.
 DJANGO_STRUCTLOG_IP_LOGGING_ENABLED = False
 DJANGO_STRUCTLOG_STATUS_START_LOG_LEVEL = logging.DEBUG
 DJANGO_STRUCTLOG_STATUS_5XX_LOG_LEVEL = logging.WARNING
+
+# --- errors ------------------------------------------------------------------------------------
+
+# Without a DSN errors are counted and logged here, and sent nowhere.
+SENTRY_DSN = env.secret("SENTRY_DSN")
+SENTRY_ENVIRONMENT = env.text("SENTRY_ENVIRONMENT", "development" if DEBUG else "production")
+SENTRY_RELEASE = env.text("SENTRY_RELEASE")
 
 # --- the observer ------------------------------------------------------------------------------
 
@@ -202,5 +213,9 @@ POSTHOG_HOST = env.text("POSTHOG_HOST", "https://eu.i.posthog.com")
 POSTHOG_CAPTURE_MODE = env.text("POSTHOG_CAPTURE_MODE", "v0")
 if POSTHOG_CAPTURE_MODE not in {"v0", "v1"}:
     raise ImproperlyConfigured(f"POSTHOG_CAPTURE_MODE must be v0 or v1, not {POSTHOG_CAPTURE_MODE!r}.")
+# Audit entries are kept for 365 days or more, whatever a policy says; this lifts that bound.
+AUDIT_KEEP_UNDER_A_YEAR = env.flag("TRAINU_AUDIT_KEEP_UNDER_A_YEAR")
+# Signs the audit chain's checkpoints. Whoever changes TRAINU_SECRET_KEY puts the old one here.
+AUDIT_KEY = env.secret("TRAINU_AUDIT_KEY") or SECRET_KEY
 # One request in N becomes an api_response_time and a database_query_time event; histograms see all.
 TIMING_SAMPLE_EVERY = env.number("TRAINU_TIMING_SAMPLE_EVERY", 100)

@@ -2,22 +2,34 @@
 
 from observability.admin import (
     api_key,
+    audit,
+    erasure,
+    errors,
     event_definition,
     events,
     forward_rejection,
     forwarding,
+    logs,
     overview,
     quarantine,
+    retention,
     tasks,
+    trace,
 )
 
 __all__ = [
     "api_key",
+    "audit",
+    "erasure",
+    "errors",
     "event_definition",
     "events",
     "forward_rejection",
     "forwarding",
+    "logs",
     "overview",
     "quarantine",
+    "retention",
     "tasks",
+    "trace",
 ]

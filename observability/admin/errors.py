@@ -55,4 +55,3 @@ def errors(request: HttpRequest) -> HttpResponse:
 
 
 site.register_view("errors/", errors, "errors", permission=_PERMISSION)
-site.register_overview(error_cards, permission=_PERMISSION)

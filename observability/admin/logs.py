@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from urllib.parse import urlencode
 
 from django.conf import settings
@@ -19,6 +20,7 @@ from observability.trace_sources import LEVEL_TONES
 from trainu.admin_site import site
 
 _VIEW = "observability.view_logline"
+_UNTOLD = {"exception", "request_id", "stack", "lineno", "pathname"}
 # As a browser's field for date and time writes it.
 _UNTIL = "%Y-%m-%dT%H:%M"
 
@@ -30,6 +32,7 @@ class Shown:
     line: LogLine
     key: str
     event: str
+    gist: str
     service: str
     logger: str
     user_id: str
@@ -91,6 +94,7 @@ def shown(lines: list[LogLine]) -> list[Shown]:
             line=line,
             key=str(search.key_of(line)),
             event=seen(line.event) or "(no message)",
+            gist=gist(line.rest),
             service=seen(line.service),
             logger=seen(line.logger),
             user_id=seen(line.user_id or ""),
@@ -101,6 +105,16 @@ def shown(lines: list[LogLine]) -> list[Shown]:
         )
         for line in lines
     ]
+
+
+def gist(rest: dict[str, Any]) -> str:
+    """Return what else a line says, in a few words: its plain values, ids of the machinery left out."""
+    plain = [
+        str(value) if name == "request" else f"{name} {value}"
+        for name, value in rest.items()
+        if name not in _UNTOLD and isinstance(value, str | int | float)
+    ]
+    return seen(" · ".join(plain))[:160]
 
 
 def _question(request: HttpRequest) -> Question:

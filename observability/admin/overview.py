@@ -8,6 +8,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from observability import health
+from observability.admin.errors import error_cards
 from observability.health import Finding, Report, Status
 from observability.models import EventHour, QuarantineGroup
 from trainu.admin_site import Card, site
@@ -22,6 +23,10 @@ _TROUBLES = {
     "workers": "no sign of life from the workers",
     "rollups": "the counts are late",
     "posthog": "PostHog does not get events",
+    "retention": "data is kept longer than its policy allows",
+    "logs": "log lines had to be dropped",
+    "sentry": "Sentry does not get every error",
+    "audit": "the audit log was tampered with or not verified",
 }
 
 
@@ -103,6 +108,7 @@ def _duration(seconds: float) -> str:
 
 
 site.register_overview(health_cards, permission="observability.view_event")
+site.register_overview(error_cards, permission="observability.view_errorminute")
 site.register_overview(event_cards, permission="observability.view_event")
 site.register_overview(forwarding_cards, permission="observability.view_forwarder")
 site.register_overview(quarantine_cards, permission="observability.view_quarantinegroup")

@@ -5,6 +5,7 @@ from urllib.parse import urlencode
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
@@ -16,6 +17,8 @@ from django_q.tasks import async_task
 
 from observability.admin.event_definition_form import NAME
 from observability.admin.rendering import ReadOnly, pill, pretty_text
+from observability.audit.actions import Action
+from observability.audit.recording import record
 from observability.models import ApiKey, EventDefinition, QuarantinedEvent, QuarantineGroup
 from observability.refusals import Code
 from trainu.admin_site import site
@@ -103,8 +106,10 @@ class QuarantineGroupAdmin(ReadOnly):
         if not request.user.has_perm(_REINGEST):
             raise PermissionDenied
         group = get_object_or_404(QuarantineGroup, pk=group_id)
-        async_task("observability.tasks.reingest", group.pk)
-        self.log_change(request, group, "Re-ingested.")
+        with transaction.atomic():
+            async_task("observability.tasks.reingest", group.pk)
+            record(Action.QUARANTINE_REINGEST, target=group)
+            self.note(request, group, "Re-ingested.")
         messages.info(
             request,
             f"A worker is trying the events of “{group.event}” again. Those that fit now become events; "

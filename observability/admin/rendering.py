@@ -4,17 +4,18 @@ import json
 import re
 from typing import Any
 
-from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+
+from observability.admin.audited import Audited
 
 _LONGEST = 20_000
 # Marks that turn or hide the text around them, and halves of characters, which no answer can carry.
 _UNSEEN = re.compile("[\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
 
 
-class Explained(admin.ModelAdmin):  # type: ignore[type-arg]
+class Explained(Audited):
     """A list that says what it shows. heading: where the model's own plural is not what staff call it."""
 
     heading = ""

@@ -1,19 +1,30 @@
 """The observer's rows, one noun a file. Whatever the database can hold as a constraint stands in Meta."""
 
 from observability.models.api_key import ApiKey
+from observability.models.audit import AuditCheckpoint, AuditEntry, AuditLink, AuditVerification
 from observability.models.counter import CounterMinute, Reading
+from observability.models.erasure import Erasure
+from observability.models.error import ErrorMinute
 from observability.models.event import BackfilledDay, Event, SeenUuid
 from observability.models.event_definition import EventDefinition
 from observability.models.forwarding import Forwarder, ForwardRejection
 from observability.models.heartbeat import Heartbeat
+from observability.models.log import LogLine
 from observability.models.quarantine import QuarantinedEvent, QuarantineGroup
+from observability.models.retention import PurgeRun, RetentionPolicy
 from observability.models.rollup import DurationMinute, EventHour, EventMinute, Watermark
 
 __all__ = [
     "ApiKey",
+    "AuditCheckpoint",
+    "AuditEntry",
+    "AuditLink",
+    "AuditVerification",
     "BackfilledDay",
     "CounterMinute",
     "DurationMinute",
+    "Erasure",
+    "ErrorMinute",
     "Event",
     "EventDefinition",
     "EventHour",
@@ -21,9 +32,12 @@ __all__ = [
     "ForwardRejection",
     "Forwarder",
     "Heartbeat",
+    "LogLine",
+    "PurgeRun",
     "QuarantineGroup",
     "QuarantinedEvent",
     "Reading",
+    "RetentionPolicy",
     "SeenUuid",
     "Watermark",
 ]

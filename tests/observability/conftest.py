@@ -13,7 +13,7 @@ Staff = Callable[..., Client]
 
 
 @pytest.fixture
-def committed(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
+def transactional_db(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
     """A database whose commits are real, for threads and for transactions that must end."""
     with database.committing(django_db_blocker):
         yield

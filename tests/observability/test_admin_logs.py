@@ -69,7 +69,7 @@ def test_the_list_shows_lines_with_details_and_the_way_to_their_trace(boss: Clie
     )
     shown = boss.get("/admin/logs/").content.decode()
     assert '<span class="pill pill-bad">error</span>' in shown
-    assert "<summary>delivery_failed</summary>" in shown
+    assert '<strong>delivery_failed</strong> <span class="quiet">attempt 3</span></summary>' in shown
     assert "Traceback\nValueError: no" in shown
     assert "&quot;attempt&quot;: 3" in shown
     assert f'href="/admin/trace/{ID}/"' in shown

@@ -34,11 +34,9 @@ PEOPLE = 10
 
 
 @pytest.fixture
-def transactional_db(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
+def transactional_db(transactional_db: None) -> None:
     """Commits are real, and the forwarder stands where the queue is empty."""
-    with database.committing(django_db_blocker):
-        Forwarder.objects.create(position_xid=database.settle())
-        yield
+    Forwarder.objects.create(position_xid=database.settle())
 
 
 @pytest.fixture

@@ -15,15 +15,8 @@ from uuid_utils.compat import uuid7
 
 from observability import api_keys
 from observability.models import Event, QuarantinedEvent, QuarantineGroup
-from tests.journeys import database
 
 LOGIN = {"user_id": "c-1", "role": "client", "method": "google"}
-
-
-@pytest.fixture
-def transactional_db(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
-    with database.committing(django_db_blocker):
-        yield
 
 
 @pytest.fixture

@@ -41,7 +41,7 @@ def counted() -> int:
     return EventHour.objects.aggregate(total=Sum("events"))["total"] or 0
 
 
-@pytest.mark.usefixtures("committed")
+@pytest.mark.usefixtures("transactional_db")
 def test_a_second_roll_counts_nothing_twice() -> None:
     store(5)
     assert roll_all() == 5
@@ -57,7 +57,7 @@ def test_a_second_roll_counts_nothing_twice() -> None:
     assert definition.last_seen_at - definition.first_seen_at > timedelta(days=19)
 
 
-@pytest.mark.usefixtures("committed")
+@pytest.mark.usefixtures("transactional_db")
 def test_an_event_of_two_years_ago_is_counted() -> None:
     store(1)
     roll_all()
@@ -65,7 +65,7 @@ def test_an_event_of_two_years_ago_is_counted() -> None:
     assert roll_all() == 2
 
 
-@pytest.mark.usefixtures("committed")
+@pytest.mark.usefixtures("transactional_db")
 def test_a_transaction_that_commits_late_is_not_skipped() -> None:
     written, finish = threading.Event(), threading.Event()
 
@@ -87,7 +87,7 @@ def test_a_transaction_that_commits_late_is_not_skipped() -> None:
     assert roll_all() == 2
 
 
-@pytest.mark.usefixtures("committed")
+@pytest.mark.usefixtures("transactional_db")
 def test_concurrent_writers_and_rollers_agree_in_the_end() -> None:
     stop = threading.Event()
 
@@ -114,7 +114,7 @@ def test_concurrent_writers_and_rollers_agree_in_the_end() -> None:
     assert counted() == Event.objects.count() == 4 * 20 * 7
 
 
-@pytest.mark.usefixtures("committed")
+@pytest.mark.usefixtures("transactional_db")
 def test_a_rolled_back_roll_is_done_again() -> None:
     store(4)
     with pytest.raises(ZeroDivisionError), transaction.atomic():

@@ -13,7 +13,7 @@ from observability.models import EventHour, Forwarder, Watermark
 from observability.posthog import Delivered, StoredEvent
 from tests.observability.test_rollups import roll_all, store
 
-pytestmark = pytest.mark.usefixtures("committed")
+pytestmark = pytest.mark.usefixtures("transactional_db")
 
 
 def pretend_to_be_restored() -> None:

@@ -1,6 +1,7 @@
 """One id through a request and its tasks; a harmful one never gets in."""
 
 import pytest
+import structlog
 from django.test import Client
 from django_q.models import OrmQ
 from django_q.signing import SignedPackage
@@ -9,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from observability import task_context
+from observability.audit import actor
 from trainu import correlation
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
@@ -63,3 +65,18 @@ def test_a_task_inherits_the_id_of_what_enqueued_it() -> None:
     assert correlation.current() == "journey-1234"
     task_context.on_end(task=package | {"success": True})
     assert correlation.current() == ""
+
+
+@pytest.mark.django_db
+def test_a_task_knows_who_asked_for_it_and_the_next_one_does_not() -> None:
+    with structlog.contextvars.bound_contextvars(user_id="staff:7"):
+        async_task("observability.tasks.keep_partitions")
+    package = SignedPackage.loads(OrmQ.objects.get().payload)
+    task_context.on_start(task=package, func=None)
+    assert structlog.contextvars.get_contextvars()["user_id"] == "staff:7"
+    assert actor.current() == "staff:7"
+    task_context.on_end(task=package | {"success": True})
+    task_context.on_start(task={"func": "x"}, func=None)
+    assert "user_id" not in structlog.contextvars.get_contextvars()
+    assert actor.current() == "system"
+    task_context.on_end(task={"func": "x", "success": True})

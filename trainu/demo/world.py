@@ -8,6 +8,7 @@ import socket
 import sys
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.contrib.auth import get_user_model
 from django.utils import timezone
@@ -25,13 +26,22 @@ _BATCH = 1_000
 
 def environment() -> dict[str, str]:
     """Return the settings that point the service to the simulated world."""
-    return {"POSTHOG_API_KEY": "phc_demo", "POSTHOG_HOST": f"http://127.0.0.1:{_free_port()}"}
+    return {
+        "POSTHOG_API_KEY": "phc_demo",
+        "POSTHOG_HOST": f"http://127.0.0.1:{_free_port()}",
+        "SENTRY_DSN": f"http://demo@127.0.0.1:{_free_port()}/1",
+        "SENTRY_ENVIRONMENT": "demo",
+    }
 
 
-def posthog_service(settings: dict[str, str]) -> Service:
-    """Return the simulated PostHog as a process."""
-    port = settings["POSTHOG_HOST"].rsplit(":", 1)[1]
-    return Service("Simulated PostHog", [sys.executable, "-m", "trainu.demo.posthog", port], {})
+def services(settings: dict[str, str]) -> list[Service]:
+    """Return the simulated PostHog and Sentry as processes."""
+    addresses = {"posthog": settings["POSTHOG_HOST"], "sentry": settings["SENTRY_DSN"]}
+    names = {"posthog": "Simulated PostHog", "sentry": "Simulated Sentry"}
+    return [
+        Service(names[name], [sys.executable, "-m", f"trainu.demo.{name}", str(urlsplit(address).port)], {})
+        for name, address in addresses.items()
+    ]
 
 
 def populate(*, days: int, seed: int, password: str, stream: Any) -> str:

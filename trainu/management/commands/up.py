@@ -16,6 +16,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.management import call_command
@@ -60,7 +61,7 @@ class Command(BaseCommand):
             from trainu.demo import world
 
             environment |= world.environment()
-            services.append(world.posthog_service(environment))
+            services += world.services(environment)
             login = world.populate(
                 days=DEMO_DAYS, seed=options["seed"], password=_demo_password(), stream=sys.stderr
             )
@@ -131,7 +132,7 @@ class Command(BaseCommand):
                 f"The web server did not become ready within {READY_S:.0f} s; see the log above."
             )
         start_lanes()
-        for line in _greeting(url, login=login, posthog=_posthog(environment)):
+        for line in _greeting(url, login=login, posthog=_posthog(environment), sentry=_sentry(environment)):
             self.say(line)
 
     @contextlib.contextmanager
@@ -206,7 +207,7 @@ def _demo_password() -> str:
 
 
 def _posthog(environment: dict[str, str]) -> str:
-    """Return the state of the one integration there is, in a line."""
+    """Return whether events go on, in a line."""
     if environment.get("POSTHOG_API_KEY"):
         return "on    simulated on this machine, so nothing leaves it"
     if settings.POSTHOG_API_KEY:
@@ -214,7 +215,17 @@ def _posthog(environment: dict[str, str]) -> str:
     return "off   set POSTHOG_API_KEY to forward events; they wait until then"
 
 
-def _greeting(url: str, *, login: str, posthog: str) -> list[str]:
+def _sentry(environment: dict[str, str]) -> str:
+    """Return whether errors go on, in a line."""
+    if environment.get("SENTRY_DSN"):
+        return "on    simulated on this machine"
+    if settings.SENTRY_DSN:
+        # Not the DSN itself: it holds a key.
+        return f"on    {urlsplit(settings.SENTRY_DSN).hostname}"
+    return "off   set SENTRY_DSN to send errors on; they are counted and logged here"
+
+
+def _greeting(url: str, *, login: str, posthog: str, sentry: str) -> list[str]:
     """Return what a person wants to know once everything runs."""
     return [
         "",
@@ -223,6 +234,7 @@ def _greeting(url: str, *, login: str, posthog: str) -> list[str]:
         f"  API        {url}/api/docs",
         f"  Sign in    {login or _who_may_sign_in()}",
         f"  PostHog    {posthog}",
+        f"  Sentry     {sentry}",
         "",
         "Ctrl-C stops everything.",
         "",
