@@ -1,7 +1,7 @@
 """Every event of every door ends here: API, PostHog door, Python, signals. One function stores them.
 
 The rule: what leaves this room for the store is safe to keep and to forward. Redaction stands in
-`_row`, the one place that turns an event into what is stored.
+`_row`, the one place that turns an event into what is stored, whichever door it came through.
 """
 
 from collections.abc import Sequence
@@ -10,14 +10,16 @@ from datetime import datetime
 from uuid import UUID
 
 from django.utils import timezone
-from pydantic_core import to_json
+from pydantic_core import from_json, to_json
 from uuid_utils.compat import uuid7
 
 from observability import store
 from observability.catalog import Event
 from observability.custom_events import CustomEvent
+from observability.redaction import redact
+from observability.redaction.screen import may_hold
 from observability.store import Origin, Row
-from trainu import correlation
+from trainu import correlation, known_names
 
 
 # Not frozen, and so not three times as slow to make: there is one for each event of a batch.
@@ -54,15 +56,21 @@ def persist(occurrences: Sequence[Occurrence], origin: Origin) -> int:
 
 
 def _row(occurrence: Occurrence) -> Row:
-    event = occurrence.event
+    event, distinct_id, names = occurrence.event, occurrence.distinct_id, known_names.current()
     if isinstance(event, Event):
-        properties = event.__pydantic_serializer__.to_json(event, exclude_none=True)
+        properties = event.__pydantic_serializer__.to_json(event, exclude_none=True).decode()
+        is_doubtful = bool(names) or may_hold(properties, distinct_id)
     else:
-        properties = to_json(event.properties)
+        # Names of properties that staff chose say what their values are; the quick look reads no names.
+        properties, is_doubtful = to_json(event.properties).decode(), True
+    if is_doubtful:
+        properties = to_json(redact(from_json(properties), names)).decode()
+        # Under a name of its own: a bare text has no key that says it is an id.
+        distinct_id = redact({"distinct_id": distinct_id}, names)["distinct_id"]
     return Row(
         uuid=occurrence.uuid,
         timestamp=occurrence.timestamp,
         event=event.name,
-        distinct_id=occurrence.distinct_id,
-        properties=properties.decode(),
+        distinct_id=distinct_id,
+        properties=properties,
     )

@@ -12,11 +12,12 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
-from pydantic_core import from_json
+from pydantic_core import from_json, to_json
 from uuid_utils.compat import uuid7
 
 from observability import capture, custom_events, intake
 from observability.models import EventDefinition, QuarantinedEvent, QuarantineGroup
+from observability.redaction import redact
 from observability.refusals import Refusal
 from observability.store import Origin
 from trainu import correlation
@@ -33,7 +34,7 @@ def keep(refusals: Sequence[Refusal], origin: Origin, *, now: datetime) -> None:
             QuarantinedEvent(
                 uuid=uuid,
                 group_id=groups[_key(refusal)],
-                payload=refusal.payload,
+                payload=redacted(refusal.payload),
                 message=refusal.message,
                 source=origin.source,
                 api_key_id=origin.api_key_id,
@@ -43,6 +44,19 @@ def keep(refusals: Sequence[Refusal], origin: Origin, *, now: datetime) -> None:
             for uuid, refusal in kept.items()
         ]
         QuarantinedEvent.objects.bulk_create(rows, ignore_conflicts=True)
+
+
+def redacted(payload: str) -> str:
+    """Return a refused item's JSON text without personal data and secrets.
+
+    Letting it in later loses nothing by that, for capture redacts what it stores.
+    """
+    try:
+        document = from_json(payload)
+    except ValueError:
+        # Numbers that JSON does not know stand in it as words.
+        return str(redact(payload))
+    return to_json(redact(document), inf_nan_mode="constants").decode()
 
 
 def _key(refusal: Refusal) -> tuple[str, str, str]:

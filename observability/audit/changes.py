@@ -40,7 +40,7 @@ NEVER_SHOWN = frozenset(
         "username",
     }
 )
-_HARMLESS = frozenset({Kind.PLAIN, Kind.BARE_NAME, Kind.MAYBE_PHONE})
+_HARMLESS = frozenset({Kind.PLAIN, Kind.BARE_NAME, Kind.MAYBE_PHONE, Kind.MAYBE_SECRET})
 _MOST_FIELDS = 100
 _MOST_ITEMS = 100
 _LONGEST = 200

@@ -13,6 +13,7 @@ What it cannot know is a third person's name in free text, so bodies of messages
 from collections.abc import Iterable
 from typing import Any
 
+from observability.redaction.names import known
 from observability.redaction.placeholders import FAILED
 from observability.redaction.values import Walk
 
@@ -26,7 +27,6 @@ def redact(value: Any, known_names: Iterable[object] = ()) -> Any:
     other types become "<Type>". known_names: full names of the user and contact at hand, hidden in texts.
     """
     try:
-        names = (known_names,) if isinstance(known_names, str) else tuple(known_names)
-        return Walk(names).value(value)
+        return Walk(known((known_names,) if isinstance(known_names, str) else known_names)).value(value)
     except Exception:  # noqa: BLE001 - whatever went wrong, the value must not get out
         return FAILED

@@ -2,10 +2,10 @@
 
 import re
 
-from observability.redaction import emails, phones, unquoted
+from observability.redaction import dialling, emails, unquoted
 from observability.redaction.keys import Kind
 from observability.redaction.placeholders import NAME, PHONE, SECRET
-from observability.redaction.shown import DONE, NETWORK, PERSON, SCHEME, SHOWN, is_done
+from observability.redaction.shown import DONE, NETWORK, PERSON, SCHEME, SHOWN, is_done, looks_random
 from observability.redaction.spans import KEYED, Span
 from observability.redaction.unquoted import NUMBER, Key
 
@@ -57,7 +57,11 @@ def _span(text: str, start: int, end: int, key: Key) -> Span | None:
             return None
         case Kind.PRIVATE if NETWORK.match(value):
             return None
-        case Kind.MAYBE_PHONE if not phones.looks_dialled(value):
+        case Kind.MAYBE_SECRET if not looks_random(value):
+            return None
+        case Kind.MAYBE_SECRET:
+            shown = SECRET
+        case Kind.MAYBE_PHONE if not dialling.could_be_called(value):
             return None
         case Kind.MAYBE_PHONE:
             shown = PHONE
@@ -104,7 +108,7 @@ def _unquoted(text: str, at: int, key: Key) -> Span | None:
         case Kind.PERSON:
             found = PERSON.match(text, at)
             return Span(at, found.end(), NAME, KEYED) if found else None
-        case Kind.MAYBE_PHONE:
+        case Kind.MAYBE_PHONE | Kind.MAYBE_SECRET:
             token = unquoted.unbroken(text, at, key)
             return _span(text, at, token, key)
     return None

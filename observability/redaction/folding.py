@@ -63,9 +63,18 @@ class Folded:
 def fold(text: str) -> Folded:
     """Return `text` with each character in its plainest form; invisible and combining ones are dropped."""
     if text.isascii():
-        return Folded(text)
+        return _without_escapes(text, None)
     folded = text.translate(_table)
     if len(folded) == len(text):
-        return Folded(folded)
+        return _without_escapes(folded, None)
     offsets = [at for at, character in enumerate(text) if _table[ord(character)] is not None]
-    return Folded(folded, [*offsets, len(text)])
+    return _without_escapes(folded, [*offsets, len(text)])
+
+
+def _without_escapes(text: str, offsets: list[int] | None) -> Folded:
+    """Drop the backslashes of https:\\/\\/host, as PHP writes JSON."""
+    if "\\/" not in text:
+        return Folded(text, offsets)
+    kept = [at for at in range(len(text)) if not text.startswith("\\/", at)]
+    places = [offsets[at] for at in kept] if offsets else kept
+    return Folded(text.replace("\\/", "/"), [*places, offsets[-1] if offsets else len(text)])

@@ -20,6 +20,7 @@ class Kind(Enum):
     PHONE = "a phone number"
     MAYBE_PHONE = "a phone number, when it looks like one"
     SECRET = "a secret"
+    MAYBE_SECRET = "a secret, when it looks like one"
     TOKENS = "secrets, or how many tokens there were"
     NAME = "a personal name"
     BARE_NAME = "the name of whatever holds it"
@@ -106,6 +107,8 @@ def _is_secret(words: list[str], joined: str) -> bool:
         harmless = not v.TOKEN_OWNERS_HARMLESS.isdisjoint(words)
         return not owners.isdisjoint(words) if owners else not harmless
     pairs = _pairs(words)
+    if ("code", "verifier") in pairs:
+        return True
     if any(second in ("key", "keys") and first in v.KEY_OWNERS for first, second in pairs):
         return True
     if any(second in ("code", "codes") and first in v.CODE_OWNERS for first, second in pairs):
@@ -133,6 +136,10 @@ def _is_phone(words: list[str], joined: str) -> bool:
         if word in v.PHONE or word in v.PHONE_JOINED:
             return all(tail in v.PHONE_TAIL or tail.isdigit() for tail in words[at + 1 :])
     return any(second == "number" and first in v.NUMBER_OWNERS for first, second in _pairs(words))
+
+
+def _is_maybe_secret(words: list[str], _joined: str) -> bool:
+    return words in v.SECRET_OR_OTHER
 
 
 def _is_maybe_phone(_words: list[str], joined: str) -> bool:
@@ -178,6 +185,7 @@ def _is_person(words: list[str], _joined: str) -> bool:
 _RULES = (
     (Kind.PRIVATE, _is_document),
     (Kind.BARE_NAME, _is_bare_name),
+    (Kind.MAYBE_SECRET, _is_maybe_secret),
     (Kind.PLAIN, _is_about),
     (Kind.TOKENS, _is_tokens),
     (Kind.SECRET, _is_secret),

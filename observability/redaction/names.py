@@ -5,6 +5,7 @@ redacting ten lines.
 """
 
 import json
+import re
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from itertools import permutations
@@ -17,6 +18,7 @@ from observability.redaction.spans import NAME as RANK
 from observability.redaction.spans import Span
 from observability.redaction.vocabulary import NAME_PARTICLES, NAMES_THAT_ARE_WORDS
 
+_LETTER = re.compile(r"[^\W\d_]")
 _MOST_NAMES = 50
 _LONGEST = 120
 _SEPARATORS = (" ", "  ", "+", "%20", "%2b", ".", "_", "-", "", ", ", ",", "\t")
@@ -44,14 +46,52 @@ class _Needle(NamedTuple):
     free: bool
 
 
-def find(text: str, names: Iterable[object]) -> Iterator[Span]:
+class _Form(NamedTuple):
+    """How a name may be written. Text with none of the gates has no form of it, and text that has nothing of
+    one of the wholes has no full form."""
+
+    gates: tuple[str, ...]
+    wholes: tuple[tuple[str, ...], ...]
+    full: tuple[_Needle, ...]
+    parts: tuple[_Needle, ...]
+
+
+class Known(NamedTuple):
+    """The names to look for, in all forms. Text without any of the gates, in lower case, has none of them."""
+
+    forms: tuple[_Form, ...]
+    gates: tuple[str, ...]
+
+
+NOBODY = Known((), ())
+
+
+def known(names: Iterable[object]) -> Known:
+    """Return what to look for; names without a letter are none."""
+    said = tuple(name[:_LONGEST] for name in names if isinstance(name, str) and _LETTER.search(name))
+    return _known(said[:_MOST_NAMES]) if said else NOBODY
+
+
+@lru_cache(maxsize=256)
+def _known(names: tuple[str, ...]) -> Known:
+    forms = tuple(map(_form, names))
+    return Known(forms, tuple(dict.fromkeys(gate for form in forms for gate in form.gates)))
+
+
+def may_be_in(text: str, known: Known) -> bool:
+    """Tell whether `text`, folded or without anything to fold, has the beginning of a known name."""
+    if known.gates:
+        lower = text.lower()
+        for gate in known.gates:
+            if gate in lower:
+                return True
+    return False
+
+
+def find(text: str, known: Known) -> Iterator[Span]:
     """Yield what to replace in folded `text`: full names in any case, their parts in exact or upper case."""
-    known = tuple(name for name in names if isinstance(name, str) and name.strip())[:_MOST_NAMES]
-    if not known:
-        return
     lower = text.lower()
-    for name in known:
-        form = _form(name[:_LONGEST])
+    for form in known.forms:
         if not any(gate in lower for gate in form.gates):
             continue
         whole = all(any(part in lower for part in parts) for parts in form.wholes)
@@ -85,16 +125,6 @@ def _encoded_border(text: str, start: int, end: int) -> bool:
     before = text[max(0, start - 3) : start]
     encoded = (before[:1] == "%" and len(before) == 3) or (before[-2:-1] == "\\" and before[-1] in "nrt")
     return encoded and (_border(text, end) or text[end] == "%")
-
-
-class _Form(NamedTuple):
-    """How a name may be written. Text with none of the gates has no form of it, and text that has nothing of
-    one of the wholes has no full form."""
-
-    gates: tuple[str, ...]
-    wholes: tuple[tuple[str, ...], ...]
-    full: tuple[_Needle, ...]
-    parts: tuple[_Needle, ...]
 
 
 @lru_cache(maxsize=512)

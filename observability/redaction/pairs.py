@@ -15,6 +15,7 @@ from observability.redaction.placeholders import ANY, NAME, REDACTED
 from observability.redaction.shown import SHOWN
 from observability.redaction.spans import KEYED, Span
 from observability.redaction.unquoted import Key
+from observability.redaction.vocabulary import LAST_WORDS
 
 _SEPARATOR = re.compile(r"=>|:=|={1,2}|:(?!//)|%3D")
 # Keys are read backwards from the separator: separators are few, and most words are no keys.
@@ -38,34 +39,6 @@ _COMMON_NAME = re.compile(r"(?i);CN=(\"[^\"\n]{1,100}\"|[^:;\n\"]{1,100})")
 _CARD_KINDS = {"FN": NAME, "N": NAME, "NICKNAME": NAME, "ADR": REDACTED, "BDAY": REDACTED}
 # The words before a last one that says little by itself: "API key:", "First name:", "Date of birth:".
 _PHRASE = re.compile(r"((?:[A-Za-z]{1,20}[ ]){1,3})\Z")
-_LAST_WORDS = frozenset(
-    [
-        "key",
-        "keys",
-        "name",
-        "names",
-        "number",
-        "no",
-        "birth",
-        "code",
-        "codes",
-        "address",
-        "token",
-        "secret",
-        "id",
-        "line",
-        "number",
-        "date",
-        "card",
-        "id",
-        "security",
-        "bucket",
-        "type",
-        "count",
-        "time",
-        "expires",
-    ]
-)
 
 
 def find(text: str) -> Iterator[Span]:
@@ -116,6 +89,13 @@ def _key_before(text: str, at: int) -> tuple[str, int, bool]:
     if plain < len(before):
         key = before[plain:].lstrip(_NO_LETTERS)
         return key, at - len(key), False
+    quote = before[-1:]
+    if quote in ('"', "'"):
+        # "key": as nearly all JSON has it.
+        opened = before.rfind(quote, 0, -1)
+        key = before[opened + 1 : -1]
+        if opened >= 0 and key.isidentifier() and key.isascii():
+            return key, at - 1 - len(key), True
     found = _KEY_REVERSED.match(before[::-1])
     if found is None:
         return "", at, False
@@ -126,7 +106,7 @@ def _key_before(text: str, at: int) -> tuple[str, int, bool]:
 def _kind(text: str, start: int, key: str) -> Kind:
     """Return the kind of a key, read together with the words before it where it is one of a phrase."""
     kind = classify(key.replace("%5B", "[").replace("%5D", "]") if "%" in key else key)
-    if start == 0 or text[start - 1] != " " or key.lower() not in _LAST_WORDS:
+    if start == 0 or text[start - 1] != " " or key.lower() not in LAST_WORDS:
         return kind
     phrase = _PHRASE.search(text, max(0, start - 64), start)
     if phrase is None:

@@ -7,20 +7,18 @@ separators), or when a word such as "call" stands before them. Bare digits are i
 import re
 from collections.abc import Iterator
 
-from observability.redaction import cards
+from observability.redaction import announced, cards
 from observability.redaction.countries import lengths
+from observability.redaction.dialling import DATE, with_extension
 from observability.redaction.placeholders import PHONE
 from observability.redaction.spans import PHONE as RANK
 from observability.redaction.spans import Span
-from observability.redaction.vocabulary import PHONE_WORDS
 
 # Anything with seven digits and no more than three separators between two of them.
 _CANDIDATE = re.compile(r"[+(0-9](?:[ ()./\-]{0,3}[0-9]){6,}")
-_EXTENSION = re.compile(
-    r"(?:[ ]?[,;]?[ ]?(?:x|ext\.?|extn\.?|extension|poste|#)[ .:=]{0,2}\d{1,6})(?!\w)", re.IGNORECASE
-)
-
 _INTERNATIONAL = re.compile(r"\+[ ]?\(?[1-9](?:(?:[ .\-/]|[ ]?\((?:0\))?|\)[ .\-]?|[ ]-[ ])?\d){5,16}")
+# The usual form, told at a glance.
+_E164 = re.compile(r"\+[1-9]\d{7,14}(?![\w@(]|[.\-:/]\w|[ ]\(?\d|[ ]-)")
 _ANY_PLUS = re.compile(r"\+[1-9]\d{0,15}(?:[ \-]\d{2,8}){0,5}(?!\d)")
 _THOUSANDS = re.compile(r"\+\d{1,3}(?: \d{3})+")
 _EXIT_CODE = re.compile(
@@ -40,43 +38,68 @@ _NATIONAL = re.compile(
     r"|1[38]00([ \-])\d{3}\2\d{3}(?!\d)"
     r"|[6-9]\d{4}[ \-]\d{5}(?!\d)"
 )
-_DATE = re.compile(
-    r"(?:\d{1,2}[./\- ]\d{1,2}[./\- ](?:19|20)\d\d|(?:19|20)\d\d[./\-](?:0[1-9]|1[0-2])[./\-][0-3]\d)(?!\d)"
-    r"|(?:\d{1,3}\.){3}\d{1,3}(?![\d.])|(?:19|20)\d{6}(?!\d)"
-)
-_BARE = re.compile(r"(?:%2B|\+)?\(?\d(?:[ ]?[().\-/ ][ ]?[(]?\d|\d){5,16}(?![\w]|[.\-:]\d)", re.IGNORECASE)
-
-# What announces a number.
-_WORDS = (
-    *PHONE_WORDS,
-    *("contact number", "contact no", "contact me", "my number", "his number", "her number", "new number"),
-)
-# What may stand between the word and the number: "call me at", "phone no. is", "tel (mobile):"
-_BETWEEN = re.compile(
-    r"(?:[\s:=.#\"'()\[\]>_/*,;是号码は番号-]|(?<![A-Za-z])(?:number|numbers|no|nr|num|me|us|him|her|them|is|was|at|on|my|"
-    r"the|to|via|back|now|please|home|work|cell|mobile|office|direct|line|type|voice|pref|uri|tel|sms|or|either|our|your|"
-    r"client|their|his|hers|new|old|changed|instead|anytime|today|tomorrow|asap|value|text|call|phone|whatsapp|from|"
-    r"with|reached|support|a|up)(?![A-Za-z])){0,12}",
-    re.IGNORECASE,
-)
+# 415-555-0132/0133
+_AND_ANOTHER = re.compile(r"/\d{1,4}(?![\d/.\-:])")
+_DECIMAL = re.compile(r"\d+\.\d+")
 _DIGITS = re.compile(r"\d+")
+
+
+# Bare, but with a trunk zero and as long as a number: 07700900123. Behind "order" or a key it is an id.
+_TRUNK = re.compile(r"0[1-9]\d{8,9}(?![\w@]|[.\-:/]\w)")
+_ID_WORD = (
+    r"\b(?:ids?|orders?|invoice|ref|reference|ticket|case|job|seq|sequence|sku|account|acct|no|nr|number"
+    r"|batch|code|item|parcel|tracking|isbn|ean|upc|gtin|serial|lot|transaction|txn|payment|booking|confirmation|row|line"
+    r"|offset|bytes|build|rev|revision|took|total|version|key|pid|lsn|xid|task)s?\.?"
+)
+_ID_BEFORE = re.compile(rf"(?i)(?:[=:#/\\\[{{]|{_ID_WORD})[ \"']{{0,2}}\Z")
+_ID_WORD_BEFORE = re.compile(rf"(?i){_ID_WORD}[ :=#\"']{{0,4}}\Z")
+# 123-456-7890 and 555-123-4567, which no one has, and everyone writes.
+_MADE_UP = re.compile(r"(?:1[ .\-])?(?:123|[2-9]\d\d)([.\-])\d{3}\1\d{4}(?!\d)")
+_PERCENT = re.compile(r"%(?:20|28|29|2[BbDd])")
 
 
 def find(text: str) -> Iterator[Span]:
     """Yield what to replace in folded `text`."""
+    if "%2" in text and _PERCENT.search(text):
+        yield from _percent_coded(text)
+    else:
+        yield from _find(text)
+
+
+def _percent_coded(text: str) -> Iterator[Span]:
+    """Yield what stands in a text of a URL: %28415%29%20555-0132."""
+    plain: list[str] = []
+    offsets: list[int] = []
+    done = 0
+    for code in _PERCENT.finditer(text):
+        offsets += (*range(done, code.start()), code.start())
+        plain += (text[done : code.start()], chr(int(code[0][1:], 16)))
+        done = code.end()
+    offsets += range(done, len(text) + 1)
+    plain.append(text[done:])
+    for span in _find("".join(plain)):
+        yield Span(offsets[span.start], offsets[span.end], span.shown, span.rank)
+
+
+def _find(text: str) -> Iterator[Span]:
     unexplained = False
     for candidate in _CANDIDATE.finditer(text):
         start, stop = candidate.span()
         if stop - start >= 13:
             yield from cards.find(text, start, stop)
+        if start and (text[start - 1].isupper() or text[start - 2 : start - 1].isupper()):
+            yield from cards.find_accounts(text, start, stop)
         found = list(_in_candidate(text, start, stop))
         yield from found
         if sum(span.end - span.start for span in found) < stop - start and not _is_plainly_none(
             text, start, stop
         ):
-            unexplained = True
+            if announced.named_after(text, start, stop):
+                yield Span(start, stop, PHONE, RANK)
+            else:
+                unexplained = True
     if unexplained:
-        yield from _after_words(text)
+        yield from announced.find(text)
 
 
 def _is_plainly_none(text: str, start: int, stop: int) -> bool:
@@ -86,27 +109,8 @@ def _is_plainly_none(text: str, start: int, stop: int) -> bool:
         return True
     if _joined(text, start):
         return True
-    dated = _DATE.match(text, start)
+    dated = DATE.match(text, start)
     return dated is not None and dated.end() >= stop
-
-
-def match_loose(text: str, at: int) -> int | None:
-    """Return where the number at `at` ends when a key or a word has said that there is one, else None."""
-    found = _BARE.match(text, at)
-    if found is None or _is_date(text, at):
-        return None
-    return _with_extension(text, found.end())
-
-
-def looks_dialled(text: str) -> bool:
-    """Tell whether the whole of `text` is a number that someone could call, as in {"from": "14155550123"}."""
-    digits = "".join(_DIGITS.findall(text))
-    if text != digits:
-        return False
-    if len(digits) == 10:
-        # Seconds since 1970 begin with 1 and are no one's number.
-        return digits[0] in "23456789" or digits.startswith("0")
-    return (len(digits) in (11, 12) and digits[0] != "0") or (len(digits) == 11 and digits[0] == "0")
 
 
 def _in_candidate(text: str, start: int, stop: int) -> Iterator[Span]:
@@ -120,7 +124,7 @@ def _in_candidate(text: str, start: int, stop: int) -> Iterator[Span]:
             at = end
             continue
         # On to the next group; a date is passed as a whole, lest its year becomes an area code.
-        dated = _DATE.match(text, at)
+        dated = DATE.match(text, at)
         at = dated.end() if dated else _DIGITS.match(text, at).end() if text[at].isdigit() else at + 1  # type: ignore[union-attr]
         while at < stop and text[at] not in "+(0123456789":
             at += 1
@@ -141,17 +145,24 @@ def _number_at(text: str, at: int) -> int | None:
     if not joined and text.startswith(("00", "011"), at) and (found := _EXIT_CODE.match(text, at)):
         skip = 3 if text.startswith("011", at) else 2
         if text[at + skip - 1] != "-" and _plausible(found[0][skip:]) and not _continues(text, found.end()):
-            return _with_extension(text, found.end())
-    if _is_date(text, at):
+            return with_extension(text, found.end())
+    if DATE.match(text, at):
         return None
     # After a colon (a file's line, or a time) only what is plainly a number to call.
-    for shape in (_NANP,) if joined else (_NANP, _NATIONAL):
+    if text[at] == "0" and not joined and (found := _TRUNK.match(text, at)):
+        named = _ID_BEFORE.search(text, max(0, at - 16), at) or found[0].startswith("0123456789")
+        return None if named else found.end()
+    for shape in (_NANP,) if joined else (_NANP, _NATIONAL, _MADE_UP):
         if (found := shape.match(text, at)) and _fits(text, found, shape is _NANP):
-            return _with_extension(text, found.end())
+            return with_extension(text, found.end())
     return None
 
 
 def _international(text: str, at: int, before: str) -> int | None:
+    if not before.isalnum() and (usual := _E164.match(text, at)):
+        known = lengths(usual[0][1:])
+        if known is not None and known[0] < usual.end() - at <= known[1] + 1:
+            return with_extension(text, usual.end())
     found = _INTERNATIONAL.match(text, at)
     if found is None:
         return None
@@ -180,7 +191,7 @@ def _trimmed(text: str, at: int, end: int, plus: int) -> int | None:
         trunk = 1 if re.match(r"\+\d{1,3}[ .\-(]{1,2}0", text[at:end]) else 0
         whole = not text[end : end + 1].isdigit()
         if whole and len(digits) <= known[1] + trunk and not _continues(text, end):
-            return None if _is_coordinate(text, at, end) else _with_extension(text, end)
+            return None if _is_coordinate(text, at, end) else with_extension(text, end)
         shorter = re.search(r"[^\d]+\d+\Z", text[at:end])
         if shorter is None or shorter.start() < 2:
             return None
@@ -204,15 +215,19 @@ def _plausible(part: str) -> bool:
 def _fits(text: str, found: re.Match[str], american: bool) -> bool:
     """Tell a national number from sums, statuses, amounts and counters of the same shape."""
     shape = found[0]
-    if _continues(text, found.end()):
+    if _continues(text, found.end()) and not (american and _AND_ANOTHER.match(text, found.end())):
         return False
     at = found.start()
     if american:
         # nginx: "GET / HTTP/1.1" 200 512 1234.
         spaced = " " in shape and "(" not in shape and "-" not in shape
         return not (spaced and re.search(r"[\"\d][ ]\Z", text[max(0, at - 2) : at]))
+    if found.re is _MADE_UP:
+        return not _ID_WORD_BEFORE.search(text, max(0, at - 24), at)
     digits = re.sub(r"\D", "", shape)
     if shape.startswith("0"):
+        if _DECIMAL.fullmatch(shape):
+            return False
         # Parcels: 1Z 999 AA1 01 2345 6784.
         if re.search(r"[A-Z]\d+[ ]\Z", text[max(0, at - 8) : at]):
             return False
@@ -245,39 +260,6 @@ def _continues(text: str, end: int) -> bool:
     )
 
 
-def _is_date(text: str, at: int) -> bool:
-    return _DATE.match(text, at) is not None
-
-
 def _is_coordinate(text: str, at: int, end: int) -> bool:
     """+52.5200 13.4050 and +1,234.56: one point after the first digits, and no more of them."""
     return re.match(r"\+\d{1,3}\.\d{3,}(?:[ ]|\Z)", text[at:end]) is not None
-
-
-def _with_extension(text: str, end: int) -> int:
-    found = _EXTENSION.match(text, end)
-    return found.end() if found else end
-
-
-def _after_words(text: str) -> Iterator[Span]:
-    lower = text.lower()
-    for word in _WORDS:
-        at = lower.find(word)
-        while at >= 0:
-            end = at + len(word)
-            before, after = lower[at - 1 : at], lower[end : end + 1]
-            glued = before.isascii() and before.isalnum() and word[0].isascii()
-            if not glued and not (after.isascii() and after.isalpha()):
-                yield from _announced(text, end, _BETWEEN)
-            at = lower.find(word, end)
-
-
-def _announced(text: str, end: int, between: re.Pattern[str]) -> Iterator[Span]:
-    filler = between.match(text, end)
-    at = filler.end() if filler else end
-    # The filler may have eaten the bracket of (415).
-    if text[at - 1 : at] == "(":
-        at -= 1
-    stop = match_loose(text, at)
-    if stop is not None and sum(map(str.isdigit, text[at:stop])) >= 7 and not text[at - 1].isalnum():
-        yield Span(at, stop, PHONE, RANK)

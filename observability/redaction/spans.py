@@ -24,10 +24,11 @@ _SCHEME = re.compile(r"(?i:bearer|basic|token|digest|apikey|negotiate) \Z")
 
 
 def replace(text: str, folded: Folded, spans: Iterable[Span]) -> str:
-    """Return `text` with the spans replaced; overlapping ones become one, so that nothing peeps out."""
+    """Return `text` with the spans replaced, which come in order; overlapping ones become one, lest anything
+    peeps out."""
     merged: list[Span] = []
     protected = [m.span() for m in ANY.finditer(folded.text)] if "[" in folded.text else []
-    for span in sorted(spans):
+    for span in spans:
         if _inside(span, protected):
             continue
         if merged and span.start < merged[-1].end:

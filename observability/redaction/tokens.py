@@ -29,6 +29,7 @@ _PREFIXED: list[tuple[str, list[str], bool, re.Pattern[str]]] = [
         ("pk_live_ pk_test_", False, r"[A-Za-z0-9*_]{4,}"),
         ("whsec_", False, r"[A-Za-z0-9+/=_-]{6,}"),
         ("pit-", True, r"(?=[\w-]{0,60}\d)[A-Za-z0-9-]{8,}"),
+        ("PIT-", True, r"[0-9A-F]{8}(?:-[0-9A-F]{4}){3}-[0-9A-F]{12}"),
         ("xox", False, r"[a-z](?:\.xox[a-z])?-[A-Za-z0-9-]{6,}"),
         ("xapp-", False, r"[A-Za-z0-9-]{6,}"),
         ("hooks.slack", False, r"(?:-gov)?\.com/(?:services|workflows|triggers)/[A-Za-z0-9/_-]+"),
@@ -45,7 +46,7 @@ _PREFIXED: list[tuple[str, list[str], bool, re.Pattern[str]]] = [
         (
             "sk-",
             True,
-            r"(?:proj|ant|svcacct|admin|or|lf)-[A-Za-z0-9_-]{6,}|(?=[\w-]{0,60}\d)[A-Za-z0-9_*-]{16,}",
+            r"(?:proj|ant|svcacct|admin|or|lf)-[A-Za-z0-9_*-]{6,}|(?=[\w-]{0,60}\d)[A-Za-z0-9_*-]{16,}",
         ),
         ("pk-lf-", True, r"[A-Za-z0-9-]{8,}"),
         ("phc_ phx_ phs_ phr_ pha_", True, r"[A-Za-z0-9]{8,}"),
@@ -83,6 +84,14 @@ _PREFIXED: list[tuple[str, list[str], bool, re.Pattern[str]]] = [
         ("/bot", False, r"\d{6,12}:[\w-]{20,}"),
     ]
 ]
+# By a character that all of its beginnings have, so that a text without it skips the row.
+_BY_CHARACTER = [
+    (
+        common,
+        [row for row in _PREFIXED if common == next((c for c in "_-/." if all(c in p for p in row[1])), "")],
+    )
+    for common in ("", "_", "-", "/", ".")
+]
 # What more of a prefix may be shown than what it was found by.
 _SHOWN = {
     "trainu_": re.compile(r"trainu_[0-9a-f]{8}_"),
@@ -104,12 +113,14 @@ _SEARCHED: list[tuple[str, re.Pattern[str]]] = [
             r"((?:[Rr]outing|[Ii]ntegration|[Ss]ervice|A[Pp][Ii]|api|[Ss]ecret|[Aa]ccess|[Ss]igning|[Pp]ager[Dd]uty)"
             r"[ _-]key[ ]['\"]?)(?=[\w+-]{0,60}\d)[\w+-]{16,}",
         ),
-        (
-            "@",
-            r"(?<![\w/.+\-])([\w.+-]{1,64}:)[^\s@/:\"'<>]{2,100}(?=@(?:\d{1,3}(?:\.\d{1,3}){3}|localhost\b|[\w-]{1,60}:\d))",
-        ),
         (":AA", r"\b\d{8,10}:AA[\w-]{30,}"),
-        ("/reset/", r"(/reset/[\w-]{1,20}/)[a-z0-9]{1,13}-[0-9a-f]{20,}"),
+        ("reset", r"(reset[\w-]{0,20}/[\w-]{1,20}/)[a-z0-9]{1,13}-[0-9a-f]{20,}"),
+        # Hashes of passwords.
+        (
+            "$",
+            r"((?:\b(?:pbkdf2_sha(?:1|256|512)|bcrypt(?:_sha256)?|argon2|scrypt|md5|sha1)"
+            r"|(?<![\w$])\$(?:2[abxy]|argon2id|argon2i|argon2d|scrypt|[156]|y))\$)[\w$./+=,-]{16,}",
+        ),
         (" -u", r"((?:^|\s)-u[ =][\"']?)[^\s:\"']{1,100}:[^\s\"']+"),
         ("user", r"(--(?:proxy-)?user[ =][\"']?)[^\s:\"']{1,100}:[^\s\"']+"),
         (" -p", r"((?:mysql|mysqldump|mariadb|sshpass)\b[^\n|;]{0,80}?\s-p[ ]?)(?!\d+\b)[^\s\"'-][^\s\"']*"),
@@ -128,6 +139,8 @@ _SCHEME = re.compile(
     r"(?<![A-Za-z0-9])(bearer|basic|token|apikey|digest|negotiate|sso-key|aws4-hmac-sha256)"
     r"((?:\s|%20|\+){1,3}|:\s?)(\\?[\"']?)(?:token[= ])?([A-Za-z0-9._~+/=|:*-]{4,})", re.IGNORECASE,
 )  # fmt: skip
+_PAIR = re.compile(r"[A-Za-z]+(?:_[A-Za-z]+)*=[^=\s\"',;]")
+_SCHEMES = frozenset(["bearer", "basic", "token", "apikey", "digest", "negotiate", "sso-key"])
 _SCHEME_GATES = ("earer", "asic", "oken", "EARER", "ASIC", "pikey", "piKey", "piKEY")
 # Parameters that are secrets in a URL only: elsewhere `code` is an error's.
 _PARAMETER = re.compile(
@@ -142,27 +155,49 @@ _CODE_OWNER = re.compile(
 _ONE_TIME = re.compile(r"\b(?:OTP|otp|2FA|2fa|PIN)(?: code)?(?: is|:)? (\d{4,8})(?!\w)")
 _CODE_FIRST = re.compile(r"\b(\d{4,8}) is your [\w ]{0,40}?(?:code|OTP|otp|PIN|pin)\b")
 _SPOKEN = re.compile(
-    r"(?i)\b((?:password|passcode|passphrase|pin|secret|token|(?:api|access|secret) key)\s(?:is|was)\s?:?\s)"
-    r"[\"'`]?([^\s\"'`<>]{4,})"
+    r"(?i)\b((?:password|passcode|passphrase|pin|secret|token|(?:api|access|secret)[ _-]?key)"
+    r"(?:\s(?:is|was)\s?:?\s[\"'`]?|\s(?=[\"'`][^\s\"'`<>]{4,100}[\"'`])[\"'`]))([^\s\"'`<>]{4,})"
+)
+_SPOKEN_GATES = (
+    "assword",
+    "ASSWORD",
+    "ecret",
+    "oken",
+    "key",
+    "KEY",
+    "Key",
+    "pin",
+    "PIN",
+    "ass",
+    "ECRET",
+    "OKEN",
+    "Pin",
 )
 _AWS_SECRET = re.compile(
     r"(?<![A-Za-z0-9/+=])(?=[A-Za-z0-9/+]{0,39}[a-z])(?=[A-Za-z0-9/+]{0,39}[A-Z])[A-Za-z0-9/+]{40}(?![A-Za-z0-9/+=])"
 )
 
 
+# user:password@10.0.0.5, without a scheme.
+_AT_HOST = re.compile(r"@(?:\d{1,3}(?:\.\d{1,3}){3}|localhost\b|[\w-]{1,60}:\d)")
+_LOGIN = re.compile(rf"(?<![\w/.+\-])([\w.+-]{{1,64}}:)[^\s@/:\"'<>]{{2,100}}(?={_AT_HOST.pattern})")
+
+
 def find(text: str) -> Iterator[Span]:
     """Yield what to replace in folded `text`."""
-    for gate, prefixes, free, pattern in _PREFIXED:
-        if gate in text:
-            for prefix in prefixes:
-                yield from _prefixed(text, prefix, free, pattern)
+    for common, rows in _BY_CHARACTER:
+        if common in text:
+            for gate, prefixes, free, pattern in rows:
+                if gate in text:
+                    for prefix in prefixes:
+                        yield from _prefixed(text, prefix, free, pattern)
     for literal, pattern in _SEARCHED:
         if literal in text:
             for found in pattern.finditer(text):
                 kept = found[1] if pattern.groups else ""
                 yield Span(found.start(), found.end(), kept + SECRET, TOKEN)
-    if "://" in text and "@" in text:
-        yield from _userinfo(text)
+    if "@" in text:
+        yield from logins(text)
     if any(gate in text for gate in _SCHEME_GATES):
         yield from _schemes(text)
     if "=" in text:
@@ -187,6 +222,15 @@ def _prefixed(text: str, prefix: str, free: bool, pattern: re.Pattern[str]) -> I
         at = text.find(prefix, found.end() if found else start)
 
 
+def logins(text: str) -> Iterator[Span]:
+    """Yield the credentials before an @ and a host in folded `text`."""
+    if "://" in text:
+        yield from _userinfo(text)
+    if _AT_HOST.search(text):
+        for found in _LOGIN.finditer(text):
+            yield Span(found.start(), found.end(), found[1] + SECRET, TOKEN)
+
+
 def _userinfo(text: str) -> Iterator[Span]:
     at = text.find("://")
     while at >= 0:
@@ -200,8 +244,14 @@ def _userinfo(text: str) -> Iterator[Span]:
 
 
 def _schemes(text: str) -> Iterator[Span]:
-    for found in _SCHEME.finditer(text):
+    at = 0
+    while found := _SCHEME.search(text, at):
+        # "bearer Basic …": what follows one scheme may be another.
+        at = found.start(4) if found[4].lower() in _SCHEMES else found.end()
         scheme, value = found[1].lower(), found[4].rstrip(".:")
+        if _PAIR.match(text, found.start(4)):
+            # token_type=bearer expires_in=3600
+            continue
         if scheme == "basic":
             secret = _is_basic(value)
         elif scheme == "bearer":
@@ -245,7 +295,9 @@ def _spoken(text: str) -> Iterator[Span]:
     if " is your " in text:
         for found in _CODE_FIRST.finditer(text):
             yield Span(found.start(1), found.end(1), SECRET, TOKEN)
-    if " is" not in text and " was" not in text:
+    if not (" is" in text or " was" in text or ' "' in text or " '" in text or " `" in text):
+        return
+    if not any(gate in text for gate in _SPOKEN_GATES):
         return
     for found in _SPOKEN.finditer(text):
         value = found[2].rstrip(".,;:!?)")

@@ -3,12 +3,12 @@
 import re
 from typing import NamedTuple
 
-from observability.redaction import emails, phones
-from observability.redaction.keys import Kind
+from observability.redaction import dialling, emails
+from observability.redaction.keys import Kind, words_of
 from observability.redaction.placeholders import EMAIL, NAME, PHONE, REDACTED, SECRET
 from observability.redaction.shown import DONE, NETWORK, SCHEME
 from observability.redaction.spans import KEYED, Span
-from observability.redaction.vocabulary import HARMLESS_VALUES
+from observability.redaction.vocabulary import ADDRESSES, HARMLESS_VALUES
 
 
 class Key(NamedTuple):
@@ -30,9 +30,16 @@ _TO_LINE_END = re.compile(r"[^\r\n\"']+")
 _NEXT_PAIR = re.compile(r"[,;][A-Za-z_][\w .\-]{0,40}[=:]")
 _ALONE = re.compile(r"(?i)(?:bearer|basic|token|digest|apikey|negotiate)(?: token\b.*)?")
 _HEADER = re.compile(r"(?i)(?:.*[-_.])?(?:authorization|cookie|signature|cookies)\Z")
+# Digest username="…", realm="…", response="…"
+_DIGEST = re.compile(r"(?i:digest)\s[^\r\n]*")
 _COOKIE = re.compile(r"[^\s;\"']+(?:;\s?[^\s;\"',]+)*")
 NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?![\w.\-])")
 _ADDRESS_END = re.compile(r"[;|&\n\r\"<>\]})]|,?\s+[A-Za-z_][\w.\-]{0,40}\s?[=:]|,\s?['\"]")
+# A date of birth or a document's number goes on for as long as there are digits: 17 May 1990, QQ 12 34 56 C.
+_COMPACT = re.compile(
+    r"(?i)(?=[\w/.\-]*\d)[\w/.\-]+(?:,?[ ](?:(?=[\w/.\-]*\d)[\w/.\-]+|[a-z](?!\w)"
+    r"|(?:jan|feb|m[aä]r|apr|ma[iy]|jun|jul|aug|sep|o[ck]t|nov|de[cz])[a-z]{0,6}\.?(?![\w=:]))(?![\w.\-]*[=:]))*"
+)
 _NAME_WORD = r"[^\W\d_](?:[^\W\d_]|['.\-])*+"
 _NAME = re.compile(
     rf"{_NAME_WORD}(?:(?:[ ]|%20|\+)"
@@ -67,12 +74,12 @@ def secret(text: str, at: int, key: Key) -> Span | None:
             _ALONE.fullmatch(found[0].strip()) or (scheme and _is_harmless(text, scheme.end(), key))
         ):
             return None
-        if scheme and (token := _UNQUOTED.match(text, scheme.end())):
+        if scheme and _UNQUOTED.match(text, scheme.end()):
             # Authorization: Bearer x: the rest of the line may be worth keeping.
-            digest = text[at : at + 6].lower() == "digest"
-            end = found.end() if digest and found else unbroken(text, scheme.end(), key) or token.end()
             if DONE.match(text, at):
                 return None
+            digest = _DIGEST.match(text, at)
+            end = digest.end() if digest else unbroken(text, scheme.end(), key)
             return Span(scheme.end(), end, SECRET, KEYED)
         return Span(at, found.end(), SECRET, KEYED) if found else None
     end = unbroken(text, at, key)
@@ -82,7 +89,7 @@ def secret(text: str, at: int, key: Key) -> Span | None:
     if key.kind is Kind.TOKENS and NUMBER.match(value):
         return None
     short = key.text.lower()
-    if short in ("pass", "pin", "auth", "sig") and not key.assigns and not re.search(r"\d{4}|[^\w\s]", value):
+    if short in ("pass", "pin", "auth", "sig") and not key.assigns and not _spells_secret(text, at, value):
         return None
     if short == "pwd" and value.startswith("/"):
         return None
@@ -90,6 +97,12 @@ def secret(text: str, at: int, key: Key) -> Span | None:
     if scheme and (token := _UNQUOTED.match(text, scheme.end())):
         return Span(scheme.end(), token.end(), SECRET, KEYED)
     return Span(at, end, SECRET, KEYED)
+
+
+def _spells_secret(text: str, at: int, value: str) -> bool:
+    """Tell pass:hunter2 and "pass: p@ss" from a test's "pass: login"."""
+    glued = text[at - 1] == ":" and any(map(str.isdigit, value))
+    return glued or re.search(r"\d{4}|[^\w\s]", value) is not None
 
 
 def _is_harmless(text: str, at: int, key: Key) -> bool:
@@ -106,7 +119,7 @@ def _is_harmless(text: str, at: int, key: Key) -> bool:
 
 
 def phone(text: str, at: int, key: Key) -> Span | None:
-    end = phones.match_loose(text, at)
+    end = dialling.match(text, at)
     if end is not None:
         return Span(at, end, PHONE, KEYED)
     found = re.compile(r"\+?[\d(][\d().\-/]{3,}(?:[ ][\d(][\d().\-/]*)*").match(text, at)
@@ -158,11 +171,19 @@ def name(text: str, at: int, key: Key) -> Span | None:
     return Span(at, end, NAME, KEYED) if end > at else None
 
 
+def _of_an_address(key: str) -> bool:
+    words = words_of(key)
+    return not ADDRESSES.isdisjoint(words) or not {"street", "house", "place", "line", "address"}.isdisjoint(
+        words
+    )
+
+
 def private(text: str, at: int, key: Key) -> Span | None:
     if NETWORK.match(text, at) or _is_harmless(text, at, key):
         return None
-    stop = _ADDRESS_END.search(text, at)
-    end = stop.start() if stop else len(text)
+    compact = None if _of_an_address(key.text) else _COMPACT.match(text, at)
+    stop = compact or _ADDRESS_END.search(text, at)
+    end = (stop.end() if compact else stop.start()) if stop else len(text)
     if key.quoted:
         end = unbroken(text, at, key)
     value = text[at:end].rstrip(" .,\\")

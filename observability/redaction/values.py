@@ -3,16 +3,18 @@
 The rule: what was not looked at is not shown.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, time, timedelta
 from decimal import Decimal
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 from uuid import UUID
 
-from observability.redaction import emails, names, phones, placeholders
+from observability.redaction import dialling, emails, names, placeholders
 from observability.redaction.keys import Kind, classify, is_thing, is_wrapper, words_of
-from observability.redaction.shown import SHOWN, is_done, is_full_name, is_network, scheme_of
+from observability.redaction.shown import SHOWN, is_done, is_full_name, is_network, looks_random, scheme_of
 from observability.redaction.text import redact_text
 from observability.redaction.vocabulary import ABOUT, HARMLESS_VALUES
 
@@ -22,25 +24,46 @@ MOST = 20_000
 _HARMLESS = (int, float, complex, Decimal, UUID, date, time, timedelta)
 # {"name": "Authorization", "value": …}: headers, form fields and custom fields come as such pairs.
 _FIELD_KEYS = ("key", "name", "field", "header", "label", "fieldKey", "field_key", "column", "param")
-_FIELD_VALUES = (
-    "value",
-    "values",
-    "val",
-    "fieldValue",
-    "field_value",
-    "fieldValueString",
-    "valueString",
-    "content",
+_FIELD_VALUES = frozenset(
+    [
+        "value",
+        "values",
+        "val",
+        "fieldValue",
+        "field_value",
+        "fieldValueString",
+        "valueString",
+        "content",
+    ]
 )
 _FORCING = frozenset(SHOWN)
+_OPTION = re.compile(r"--?[A-Za-z][\w\-]{1,40}")
 _SIBLINGS = (Kind.EMAIL, Kind.PHONE, Kind.NAME)
+
+
+class _Facts(NamedTuple):
+    """What is known of a key for good. plain: it can be shown whatever it stands in."""
+
+    kind: Kind
+    wrapper: bool
+    thing: bool
+    plain: bool
+
+
+_NO_TEXT = _Facts(Kind.PLAIN, wrapper=False, thing=False, plain=False)
+
+
+@lru_cache(maxsize=8192)
+def _facts(key: str) -> _Facts:
+    plain = key.isascii() and key.isidentifier() and redact_text(key) == key
+    return _Facts(classify(key), is_wrapper(key), is_thing(key), plain)
 
 
 @dataclass(slots=True)
 class Walk:
     """One redaction: whose names are known, and how much may still be looked at."""
 
-    known_names: Sequence[object]
+    known: names.Known
     left: int = MOST
     _texts: dict[str, str] = field(default_factory=dict)
 
@@ -77,7 +100,7 @@ class Walk:
         value = str(value)
         if value not in self._texts:
             try:
-                self._texts[value] = redact_text(value, self.known_names)
+                self._texts[value] = redact_text(value, self.known)
             except ArithmeticError:
                 # A text made to have something new in it after each pass.
                 self._texts[value] = placeholders.FAILED
@@ -92,7 +115,9 @@ class Walk:
         if kind in _FORCING:
             return _forced(kind, value)
         if isinstance(value, str):
-            if kind is Kind.MAYBE_PHONE and phones.looks_dialled(value):
+            if kind is Kind.MAYBE_SECRET and looks_random(value):
+                return placeholders.SECRET
+            if kind is Kind.MAYBE_PHONE and dialling.could_be_called(value):
                 return placeholders.PHONE
             if kind is Kind.PERSON and is_full_name(value):
                 return placeholders.NAME
@@ -121,24 +146,28 @@ class Walk:
 
     def _dict(self, value: Mapping[Any, Any], depth: int, *, personal: bool, thing: bool) -> dict[Any, Any]:
         items = self._some_items(value)
-        kinds = [classify(str(key)) if isinstance(key, str) else Kind.PLAIN for key, _ in items]
-        personal = personal or (not thing and any(kind in _SIBLINGS for kind in kinds)) or _says_person(value)
-        spoken = _field_kind(value)
+        facts = [_facts(str(key)) if isinstance(key, str) else _NO_TEXT for key, _ in items]
+        personal = (
+            personal
+            or (not thing and any(fact.kind in _SIBLINGS for fact in facts))
+            or (any(fact.wrapper or fact.kind is Kind.BARE_NAME for fact in facts) and _says_person(value))
+        )
+        spoken = None if _FIELD_VALUES.isdisjoint(value) else _field_kind(value)
         result: dict[Any, Any] = {}
-        for (key, item), kind in zip(items, kinds, strict=True):
-            if kind is Kind.BARE_NAME and isinstance(key, str):
+        for (key, item), (kind, wrapper, about_thing, plain) in zip(items, facts, strict=True):
+            if kind is Kind.BARE_NAME:
                 kind = Kind.NAME if personal and spoken is None else Kind.PLAIN
-            if spoken is not None and key in _FIELD_VALUES and kind is Kind.PLAIN:
+            if spoken is not None and kind is Kind.PLAIN and key in _FIELD_VALUES:
                 kind = spoken
-            shown = self._key(key, result)
-            if kind is Kind.PLAIN and shown != key and isinstance(shown, str):
+            shown = key if plain and not self.known.gates else self._key(key, result)
+            if kind is Kind.PLAIN and not plain and shown != key and isinstance(shown, str):
                 kind = classify(shown)
             if kind is not Kind.PLAIN:
                 result[shown] = self.keyed(kind, item, depth + 1)
+            elif type(item) is str:
+                result[shown] = self.text(item)
             else:
-                inherited = personal and isinstance(key, str) and is_wrapper(str(key))
-                thing = isinstance(key, str) and is_thing(key)
-                result[shown] = self.value(item, depth + 1, personal=inherited, thing=thing)
+                result[shown] = self.value(item, depth + 1, personal=personal and wrapper, thing=about_thing)
         return self._with_rest(result, value)
 
     def _list(self, value: Any, depth: int, *, personal: bool, pairs: bool) -> Any:
@@ -152,12 +181,14 @@ class Walk:
             if kind in _FORCING and not _is_word_about(item):
                 return _like(value, [shown, self.keyed(kind, item, depth + 1)], value)
         items = [self.value(item, depth + 1, personal=personal, pairs=True) for item in self._some(value)]
+        if any(isinstance(item, str) and item.startswith("-") for item in items):
+            _hide_arguments(items)
         return _like(value, items, value)
 
     def _key(self, key: object, taken: dict[Any, Any]) -> Any:
         """Return a key as it may be shown; two that look alike afterwards are numbered."""
         if isinstance(key, str):
-            plain = key.isidentifier() and not any(names.find(key, self.known_names))
+            plain = _facts(key).plain and not names.may_be_in(key, self.known)
             shown: Any = key if plain else self.text(key)
         elif key is None or isinstance(key, (bool, *_HARMLESS)):
             shown = key
@@ -194,6 +225,16 @@ def _like(value: Any, items: list[Any], original: Any) -> Any:
     return type(value)(items) if type(value) in (set, frozenset) else set(items)
 
 
+def _hide_arguments(items: list[Any]) -> None:
+    """Hide what follows an option in a command: ["--token", "…"]."""
+    for at, item in enumerate(items[:-1]):
+        following = items[at + 1]
+        if isinstance(item, str) and _OPTION.fullmatch(item) and isinstance(following, str):
+            kind = classify(item)
+            if kind in _FORCING and following and not following.startswith("-"):
+                items[at + 1] = _forced(kind, following)
+
+
 def _forced(kind: Kind, value: object) -> Any:
     """Return what is shown of a plain value whose key has decided."""
     if not isinstance(value, str):
@@ -224,9 +265,7 @@ def _says_person(value: Mapping[Any, Any]) -> bool:
 
 
 def _field_kind(value: Mapping[Any, Any]) -> Kind | None:
-    """Return the kind that {"key": "email", "value": …} speaks of, None when it is no such dict."""
-    if not any(key in value for key in _FIELD_VALUES):
-        return None
+    """Return the kind that {"key": "email", "value": …} speaks of, of a dict that has a value."""
     for key in _FIELD_KEYS:
         said = value.get(key)
         if isinstance(said, str):

@@ -11,11 +11,13 @@ from django.utils import timezone
 from uuid_utils.compat import uuid7
 
 from observability import partitions, receivers
-from observability.capture import capture
+from observability.capture import Occurrence, capture, persist
 from observability.catalog.booking import BookingScheduled
 from observability.catalog.onboarding import UserLoggedIn
+from observability.custom_events import CustomEvent
 from observability.models import Event
-from trainu import correlation
+from observability.store import Origin
+from trainu import correlation, known_names
 from trainu.partitioned_table import DAYS_AHEAD
 
 pytestmark = pytest.mark.django_db
@@ -100,3 +102,22 @@ def test_partitions_are_made_ahead_and_only_once() -> None:
     assert len(partitions.EVENTS.ensure_ahead(now)) == DAYS_AHEAD + 2
     assert partitions.EVENTS.ensure_ahead(now) == []
     partitions.EVENTS.summarise(now=now)
+
+
+def test_what_staffs_own_events_carry_is_redacted_by_the_names_of_its_properties() -> None:
+    properties = {"email": "jane", "first_name": "Jane", "password": "hunter2", "phone": 4155550132, "n": 3}
+    occurrence = Occurrence(CustomEvent("note_left", properties), "client:c-1", timezone.now(), uuid7())
+    persist([occurrence], Origin("python", "journey-1234"))
+    stored = Event.objects.get()
+    assert not {"jane", "Jane", "hunter2", 4155550132} & set(stored.properties.values())
+    assert (stored.properties["n"], stored.distinct_id) == (3, "client:c-1")
+
+
+@pytest.mark.parametrize("planted", ["pit-1a2b3c4d-5e6f-7a8b-9c0d-1e2f3a4b5c6d", "415-555-0132"])
+def test_what_stands_in_an_id_is_redacted_and_known_names_are_too(planted: str) -> None:
+    capture(UserLoggedIn(user_id=planted, role="client"), distinct_id=planted)
+    with known_names.bound(["Mira Stone"]):
+        capture(UserLoggedIn(user_id="Stone", role="client"), distinct_id="client:c-1")
+    stored = str([(event.distinct_id, event.properties) for event in Event.objects.all()])
+    assert planted not in stored
+    assert "Stone" not in stored

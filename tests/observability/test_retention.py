@@ -211,7 +211,9 @@ STANDING = {
 
 
 def test_every_table_that_grows_is_kept_for_a_limited_time() -> None:
-    declared = {table.model.split(".")[1] for one in registered() if isinstance(one, Rows) for table in one.tables}
+    declared = {
+        table.model.split(".")[1] for one in registered() if isinstance(one, Rows) for table in one.tables
+    }
     ours = {model.__name__ for model in apps.get_app_config("observability").get_models()}
     assert ours - declared - STANDING == set()
     by_the_day = {one.table.name for one in registered() if isinstance(one, Partitions)}
