@@ -463,7 +463,7 @@ SECRETS = [
     gone({"account_sid": TWILIO_SID, "auth_token": TWILIO_TOKEN}, f"'{TWILIO_TOKEN}'¦\n{TWILIO_TOKEN}"),
     gone(f"TWILIO_AUTH_TOKEN={TWILIO_TOKEN}", TWILIO_TOKEN, "TWILIO_AUTH_TOKEN"),
     gone(f"sendgrid {SENDGRID} failed", A20, "failed"),
-    gone(f"//registry.npmjs.org/:_authToken={NPM}", A20),
+    gone(f"//registry.npm.example/:_authToken={NPM}", A20),
     gone(f"twine {PYPI}", A20),
     gone(f"https://api.telegram.org/bot{TELEGRAM}/sendMessage", A20, "sendMessage"),
     gone(f"POST {DISCORD}", A20),
