@@ -204,6 +204,11 @@ SENTRY_DSN = env.secret("SENTRY_DSN")
 SENTRY_ENVIRONMENT = env.text("SENTRY_ENVIRONMENT", "development" if DEBUG else "production")
 SENTRY_RELEASE = env.text("SENTRY_RELEASE")
 
+# --- the observed ------------------------------------------------------------------------------
+
+# Encrypt GoHighLevel's tokens. The first encrypts, all decrypt: put a new one in front to rotate.
+CREDENTIAL_KEYS = env.secret("TRAINU_CREDENTIAL_KEYS") or SECRET_KEY
+
 # --- the observer ------------------------------------------------------------------------------
 
 # Without a key nothing is forwarded, and the admin says so. host: the ingestion host of the project.

@@ -1,0 +1,130 @@
+"""Tokens of locations: encrypted at rest, and refreshed by one process at a time.
+
+The rules: a token leaves this room wrapped, in memory only. Whoever refreshes says so in the row first, asks
+GoHighLevel outside of any transaction, and saves both new tokens in one; who dies in between leaves the
+turn to the next after REFRESH_LEASE, within the 30 s in which GoHighLevel repeats its answer.
+"""
+
+import base64
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from django.conf import settings
+from django.db.models import Q
+from pydantic import SecretStr
+
+from sync.ghl.oauth import REFRESH_BEFORE, Tokens
+from sync.models import Credential
+
+REFRESH_LEASE = timedelta(seconds=20)
+
+
+class Unreadable(Exception):
+    """The tokens were encrypted with a key that is not configured any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A location's tokens. refresh: None for a private integration. is_due: time to ask for new ones."""
+
+    access: SecretStr
+    refresh: SecretStr | None
+    expires_at: datetime | None
+
+    def is_due(self, now: datetime) -> bool:
+        return self.expires_at is not None and now >= self.expires_at - REFRESH_BEFORE
+
+    def is_usable(self, now: datetime) -> bool:
+        return self.expires_at is None or now < self.expires_at
+
+
+def hold_private(location_id: str, token: SecretStr, *, now: datetime) -> None:
+    """Keep the token of a private integration, in place of whatever there was."""
+    _save(location_id, Credential.Kind.PRIVATE, token, None, None, now=now)
+
+
+def hold_oauth(location_id: str, tokens: Tokens, *, now: datetime) -> None:
+    """Keep the tokens of an installation or of a refresh, both at once."""
+    _save(location_id, Credential.Kind.OAUTH, tokens.access, tokens.refresh, tokens.expires_at, now=now)
+
+
+def held(location_id: str) -> Held | None:
+    """Return a location's tokens, None where there are none. Raises Unreadable."""
+    row = Credential.objects.filter(pk=location_id).first()
+    if row is None:
+        return None
+    refresh = _opened(row.refresh_token)
+    return Held(_opened(row.access_token), refresh if refresh.get_secret_value() else None, row.expires_at)
+
+
+def begin_refresh(location_id: str, *, now: datetime) -> Held | None:
+    """Take the turn to ask for new tokens; None when somebody else has it or has just done it."""
+    taken = Credential.objects.filter(
+        Q(refreshing_until__isnull=True) | Q(refreshing_until__lte=now),
+        pk=location_id,
+        kind=Credential.Kind.OAUTH,
+        expires_at__lte=now + REFRESH_BEFORE,
+    ).update(refreshing_until=now + REFRESH_LEASE)
+    return held(location_id) if taken else None
+
+
+def give_up_refresh(location_id: str) -> None:
+    """Leave the turn to whoever comes next."""
+    Credential.objects.filter(pk=location_id).update(refreshing_until=None)
+
+
+def encrypt_anew() -> int:
+    """Encrypt every token with the first key, after keys were rotated; return how many rows changed."""
+    changed = 0
+    for row in Credential.objects.iterator():
+        access, refresh = _sealed(_opened(row.access_token)), _sealed(_opened(row.refresh_token))
+        changed += Credential.objects.filter(
+            pk=row.pk, access_token=row.access_token, refresh_token=row.refresh_token
+        ).update(access_token=access, refresh_token=refresh)
+    return changed
+
+
+def _save(
+    location_id: str,
+    kind: Credential.Kind,
+    access: SecretStr,
+    refresh: SecretStr | None,
+    expires_at: datetime | None,
+    *,
+    now: datetime,
+) -> None:
+    Credential.objects.update_or_create(
+        location_id=location_id,
+        defaults={
+            "kind": kind,
+            "access_token": _sealed(access),
+            "refresh_token": _sealed(refresh or SecretStr("")),
+            "expires_at": expires_at,
+            "refreshed_at": now,
+            "refreshing_until": None,
+        },
+    )
+
+
+def _fernet() -> MultiFernet:
+    keys = [word.strip() for word in str(settings.CREDENTIAL_KEYS).split(",") if word.strip()]
+    # Any text is a key: Fernet wants 32 bytes.
+    return MultiFernet(
+        [Fernet(base64.urlsafe_b64encode(hashlib.sha256(key.encode()).digest())) for key in keys]
+    )
+
+
+def _sealed(token: SecretStr) -> bytes:
+    return _fernet().encrypt(token.get_secret_value().encode())
+
+
+def _opened(sealed: bytes | memoryview) -> SecretStr:
+    try:
+        return SecretStr(_fernet().decrypt(bytes(sealed)).decode())
+    except InvalidToken:
+        raise Unreadable(
+            "The tokens of this location cannot be decrypted: TRAINU_CREDENTIAL_KEYS lacks the key they were"
+            " encrypted with. Put it back, or enter the tokens again."
+        ) from None

@@ -1,0 +1,103 @@
+"""Jobs: taking an intent in, inside the caller's transaction, once for each idempotency key.
+
+The rule: what is enqueued commits with what caused it. Jobs of one ordering key get their place in the
+order under a lock, so that who comes later also stands later.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import connection, transaction
+from django.utils import timezone
+from pydantic import ValidationError
+from uuid_utils.compat import uuid7
+
+from sync.ghl.operations import OPERATIONS
+from sync.ghl.operations.operation import AnyOperation
+from sync.models import Location, SyncJob
+from sync.transitions import State
+from trainu import correlation
+
+
+@dataclass(frozen=True, slots=True)
+class Enqueued:
+    """A job that was taken in, or one that already was. is_duplicate: its idempotency key was known."""
+
+    job_id: UUID
+    state: State
+    is_duplicate: bool
+
+
+class Refused(ValueError):
+    """A job that cannot be taken in. code: a word for machines; str(): what is wrong and what to do."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+def enqueue(
+    operation: str,
+    location_id: str,
+    payload: dict[str, Any],
+    *,
+    idempotency_key: str = "",
+    ordering_key: str = "",
+    now: datetime | None = None,
+) -> Enqueued:
+    """Take a job in; it is due at once, and commits with the transaction around it.
+
+    payload: as the operation's schema has it. ordering_key: default is the operation's own. now: default
+    is the clock. Raises Refused for an unknown operation or location, and for a payload that does not fit.
+    """
+    kind, checked = check(operation, payload)
+    if not Location.objects.filter(pk=location_id).exists():
+        raise Refused("unknown_location", "There is no such location. Add it in the admin first.")
+    moment = now or timezone.now()
+    order = ordering_key or kind.ordering_key(checked) or ""
+    job = SyncJob(
+        id=uuid7(),
+        location_id=location_id,
+        operation=operation,
+        payload=checked.document(),
+        idempotency_key=idempotency_key,
+        ordering_key=order,
+        writes=sorted(kind.writes(checked)),
+        next_at=moment,
+        created_at=moment,
+        correlation_id=correlation.current() or correlation.new(),
+    )
+    with transaction.atomic():
+        if order:
+            _take_place(location_id, order)
+        [stored] = SyncJob.objects.bulk_create([job], ignore_conflicts=bool(idempotency_key))
+        if not idempotency_key:
+            return Enqueued(stored.pk, State.WAITING, is_duplicate=False)
+        known = SyncJob.objects.get(location_id=location_id, idempotency_key=idempotency_key)
+        return Enqueued(known.pk, State(known.state), is_duplicate=known.pk != job.pk)
+
+
+def check(operation: str, payload: dict[str, Any]) -> tuple[AnyOperation, Any]:
+    """Return the operation and its checked payload; raises Refused, naming fields and never values."""
+    kind = OPERATIONS.get(operation)
+    if kind is None:
+        known = ", ".join(sorted(OPERATIONS))
+        raise Refused("unknown_operation", f"There is no such operation. There are: {known}.")
+    try:
+        return kind, kind.payload.parse(payload)
+    except ValidationError as error:
+        faults = error.errors(include_url=False, include_input=False, include_context=False)
+        words = "; ".join(
+            f"{'.'.join(map(str, one['loc'])) or 'payload'}: {one['msg']}" for one in faults[:5]
+        )
+        raise Refused("invalid_payload", f"{operation}: {words}.") from None
+    except ValueError as error:
+        raise Refused("invalid_payload", f"{operation}: {error}") from None
+
+
+def _take_place(location_id: str, order: str) -> None:
+    """Wait for whoever is enqueuing for the same key: positions then commit in their order."""
+    with connection.cursor() as cursor:
+        cursor.execute("select pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"{location_id} {order}"])

@@ -1,0 +1,82 @@
+"""A sync job: the intent to do one thing in GoHighLevel. The rows are the queue.
+
+The rule: `next_at` is when a waiting job is due, and when the lease of a leased one runs out. Whoever
+claims a job counts `fence` up; whoever settles it must still hold that number.
+"""
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import Func, Q, Value
+
+from sync.models.location import Location
+
+
+class SyncJob(models.Model):
+    class State(models.TextChoices):
+        WAITING = "waiting", "Waiting"
+        LEASED = "leased", "In hand"
+        SUCCEEDED = "succeeded", "Done"
+        DEAD = "dead", "Dead letter"
+        SUPERSEDED = "superseded", "Superseded"
+
+    id = models.UUIDField(primary_key=True, help_text="UUIDv7; also what a lookup recognises our work by.")
+    # Jobs with one ordering key run in this order. A UUIDv7 of two hosts would not tell which came first.
+    position = models.BigIntegerField(
+        unique=True, db_default=Func(Value("sync_job_position"), function="nextval")
+    )
+    location = models.ForeignKey(Location, on_delete=models.PROTECT, related_name="jobs", db_index=False)
+    operation = models.CharField(max_length=48)
+    payload = models.JSONField(help_text="As the operation's schema has it. Personal: never shown whole.")
+    idempotency_key = models.CharField(max_length=200, blank=True)
+    ordering_key = models.CharField(max_length=160, blank=True)
+    # The fields it sets on the object of its ordering key; {"*"} for all of them, empty where it only adds.
+    writes = ArrayField(models.TextField(), default=list)
+    state = models.CharField(max_length=12, choices=State.choices, default=State.WAITING)
+    cause = models.CharField(max_length=16, blank=True, help_text="Why it is dead.")
+    code = models.CharField(max_length=32, blank=True, help_text="Of its last attempt.")
+    is_lookup = models.BooleanField(default=False, help_text="Its next attempt asks instead of sending.")
+    tries = models.PositiveSmallIntegerField(default=0)
+    lookups = models.PositiveSmallIntegerField(default=0)
+    fence = models.PositiveIntegerField(default=0)
+    next_at = models.DateTimeField()
+    result = models.JSONField(default=dict, help_text="Ids that GoHighLevel gave.")
+    correlation_id = models.CharField(max_length=64)
+    created_at = models.DateTimeField()
+    settled_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["-created_at"]
+        indexes = [
+            models.Index(fields=["next_at"], condition=Q(state="waiting"), name="job_due"),
+            models.Index(fields=["next_at"], condition=Q(state="leased"), name="job_lease_ends"),
+            models.Index(
+                fields=["location", "ordering_key", "position"],
+                condition=Q(state__in=["waiting", "leased"]) & ~Q(ordering_key=""),
+                name="job_order",
+            ),
+            models.Index(fields=["correlation_id"], name="job_by_correlation_id"),
+        ]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["location", "idempotency_key"],
+                condition=~Q(idempotency_key=""),
+                name="one_job_an_idempotency_key",
+            ),
+            models.CheckConstraint(
+                condition=Q(state__in=["waiting", "leased", "succeeded", "dead", "superseded"]),
+                name="job_state_is_known",
+            ),
+            models.CheckConstraint(condition=Q(tries__lte=6), name="job_has_at_most_six_tries"),
+            models.CheckConstraint(
+                condition=Q(state__in=["waiting", "leased"], settled_at__isnull=True)
+                | Q(state__in=["succeeded", "dead", "superseded"], settled_at__isnull=False),
+                name="job_is_settled_when_it_ended",
+            ),
+            models.CheckConstraint(
+                condition=Q(state="dead") & ~Q(cause="") | ~Q(state="dead") & Q(cause=""),
+                name="job_says_why_it_is_dead",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.operation} {self.id}"
