@@ -118,6 +118,8 @@ class Forwarding:
         """Return the next events, where the walk then stands, and whether there may be more."""
         with transaction.atomic(), connection.cursor() as cursor:
             horizon = watermark.horizon(cursor)
+            if not watermark.is_whole(cursor, after.xid):
+                return [], after, False
             low = after.xid if after.uuid else watermark.next_xid(cursor, after.xid, horizon)
             high = min(horizon, low + self.window_xids)
             if high <= low:

@@ -9,10 +9,11 @@ from functools import wraps
 from typing import Any
 
 import structlog
+from django.apps import apps
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AbstractBaseUser
 from django.contrib.auth.signals import user_logged_in
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.backends.signals import connection_created
 from django.db.models.signals import post_migrate, post_save
 
@@ -61,18 +62,46 @@ def on_undone(sqlstate: str, **_signal: Any) -> None:
     counters.add(Counter.TRANSACTION_RETRY, sqlstate)
 
 
+def when_whole(receiver: Callable[..., Any]) -> Callable[..., None]:
+    """Let a receiver of post_migrate run only where every table is there: not on the way back."""
+
+    @wraps(receiver)
+    def guarded(**signal: Any) -> None:
+        there = set(connection.introspection.table_names())
+        wanted = {model._meta.db_table for model in apps.get_app_config("observability").get_models()}
+        if wanted <= there:
+            receiver(**signal)
+
+    return guarded
+
+
+_AFTER_MIGRATION = [
+    when_whole(receiver)
+    for receiver in (
+        definitions.mirror_catalog,
+        tasks.make_partitions_ahead,
+        tasks.mirror_schedules,
+        policies.mirror,
+    )
+]
+
+
 def connect() -> None:
     """Connect every receiver; a second call changes nothing."""
+    # First, and not behind `telemetry`: what cannot be audited must not happen, and so nobody tells of it.
+    audited.connect()
     user_logged_in.connect(on_login, dispatch_uid="observability.on_login")
     post_save.connect(on_user_saved, sender=get_user_model(), dispatch_uid="observability.on_user_saved")
-    post_migrate.connect(definitions.mirror_catalog, dispatch_uid="observability.mirror_catalog")
-    post_migrate.connect(tasks.make_partitions_ahead, dispatch_uid="observability.make_partitions_ahead")
-    post_migrate.connect(tasks.mirror_schedules, dispatch_uid="observability.mirror_schedules")
-    post_migrate.connect(policies.mirror, dispatch_uid="observability.mirror_policies")
+    for receiver in _AFTER_MIGRATION:
+        # Once, and not for each app that was migrated.
+        post_migrate.connect(
+            receiver,
+            sender=apps.get_app_config("observability"),
+            weak=False,
+            dispatch_uid=f"observability.{receiver.__name__}",
+        )
     transactions.undone.connect(on_undone, dispatch_uid="observability.on_undone")
     connection_created.connect(timings.watch, dispatch_uid="observability.watch")
-    # Not behind `telemetry`: what cannot be audited must not happen.
-    audited.connect()
     datasets.declare()
     places.declare()
     task_context.connect()

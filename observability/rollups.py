@@ -57,7 +57,7 @@ class Rolled:
 def roll(*, now: datetime) -> Rolled:
     """Take the next window of transactions into the roll-ups; return how many events it held.
 
-    Does nothing when another process is at it.
+    Does nothing when another process is at it, or a purge is taking a day of events out.
     """
     with transaction.atomic(), connection.cursor() as cursor:
         Watermark.objects.get_or_create(consumer=CONSUMER, defaults={"xid": 0, "moved_at": watermark.NEVER})
@@ -70,6 +70,8 @@ def roll(*, now: datetime) -> Rolled:
             return Rolled(0, behind=False)
         low, caught_up_at = row
         horizon = watermark.horizon(cursor)
+        if not watermark.is_whole(cursor, low):
+            return Rolled(0, behind=False)
         high = min(horizon, watermark.next_xid(cursor, low, horizon) + WINDOW_XIDS)
         if high <= low:
             return Rolled(0, behind=False)

@@ -5,11 +5,13 @@ commit; below the horizon every transaction has ended, so nothing can turn up th
 """
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from contextlib import contextmanager
+from datetime import UTC, date, datetime, timedelta
 
 from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
 
+from observability import partitions
 from observability.audit.actions import Action
 from observability.audit.recording import record
 from observability.models import BackfilledDay, Forwarder, Watermark
@@ -21,12 +23,56 @@ ORDINARY_PAST = timedelta(days=32)
 NEVER = datetime(2000, 1, 1, tzinfo=UTC)
 # From so far behind on, look where the next events are before walking.
 FAR_XIDS = 20_000
+# Held alone by who takes a day of events out, shared by who reads on.
+_STILL_LOCK = 0x7472_6169_6E75_0004
 
 
 def horizon(cursor: CursorWrapper) -> int:
     """Return the transaction id below which every transaction has ended."""
     cursor.execute("select pg_snapshot_xmin(pg_current_snapshot())::text::bigint")
     return int(cursor.fetchone()[0])
+
+
+@contextmanager
+def standing_still() -> Iterator[None]:
+    """Keep every consumer where it is for a block, outside a transaction, in which a day is taken out.
+
+    A day on its way out is not read any more, though a transaction of before may still bring events into
+    it: a consumer that went on would pass them, and nobody could tell any more that it had.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute("select pg_advisory_lock(%s)", [_STILL_LOCK])
+    try:
+        yield
+    finally:
+        # A session that has died has let go of it by that.
+        if connection.connection and not connection.connection.closed:
+            with connection.cursor() as cursor:
+                cursor.execute("select pg_advisory_unlock(%s)", [_STILL_LOCK])
+
+
+def is_whole(cursor: CursorWrapper, low: int) -> bool:
+    """Tell whether all events from `low` on can be read, and keep it so until the transaction ends.
+
+    Ask it behind `horizon`. A day that a killed purge has left outside becomes part of the table again
+    where it holds any of them.
+    """
+    cursor.execute("select pg_try_advisory_xact_lock_shared(%s)", [_STILL_LOCK])
+    if not cursor.fetchone()[0]:
+        return False
+    outside = [day for day, state in partitions.EVENTS.standing() if state != "attached"]
+    if apart := [day for day in outside if _holds(cursor, day, low)]:
+        partitions.EVENTS.ensure(apart)
+    return True
+
+
+def _holds(cursor: CursorWrapper, day: date, low: int) -> bool:
+    # The table's own name and a date's digits. The index on xid answers.
+    cursor.execute(
+        f"select exists (select from {partitions.EVENTS.partition(day)} where xid >= %s)",
+        [low],
+    )
+    return bool(cursor.fetchone()[0])
 
 
 def next_xid(cursor: CursorWrapper, low: int, high: int) -> int:

@@ -5,6 +5,7 @@ app's ready(), with how long it is kept by default and within which bounds staff
 """
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -42,11 +43,13 @@ class Partitions(Dataset):
     """A table in day partitions: whole days go.
 
     held: given a partition's name, returns why it must not go yet, or an empty text. It is asked again
-    when nobody can write to the partition any more.
+    when nobody can write to the partition any more. still: entered, outside a transaction, while a day is
+    being removed; keeps away whoever would read on past rows that are out of the table meanwhile.
     """
 
     table: PartitionedTable
     held: Callable[[str], str] = _nothing
+    still: Callable[[], AbstractContextManager[object]] = nullcontext
 
 
 @dataclass(frozen=True, kw_only=True)

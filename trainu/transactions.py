@@ -7,7 +7,7 @@ does must be undone by a rollback; anything else waits for `transaction.on_commi
 import random
 import time
 from collections.abc import Callable
-from functools import wraps
+from functools import partial, wraps
 from typing import ParamSpec, TypeVar
 
 import structlog
@@ -45,7 +45,7 @@ def atomic_retry(work: Callable[P, R]) -> Callable[P, R]:
 
     Three retries, with pauses of random length up to a second. Inside another transaction it is a plain
     call: a deadlock has undone the outer one too, so its owner must decide. Raises what `work` raises,
-    and the conflict itself when the last try meets one.
+    and the conflict itself when the last try meets one, or what is left for after the commit does.
     """
 
     @wraps(work)
@@ -53,12 +53,15 @@ def atomic_retry(work: Callable[P, R]) -> Callable[P, R]:
         if connection.in_atomic_block:
             return work(*args, **kwargs)
         for attempt in range(RETRIES + 1):
+            stands: list[bool] = []
             try:
                 with transaction.atomic():
+                    # First of all: what `work` leaves for after the commit may meet conflicts of its own.
+                    transaction.on_commit(partial(stands.append, True))
                     return work(*args, **kwargs)
             except Error as error:
                 state = sqlstate(error)
-                if state not in CONFLICTS:
+                if stands or state not in CONFLICTS:
                     raise
                 retried = attempt < RETRIES
                 undone.send_robust(sender=None, sqlstate=state, retried=retried)

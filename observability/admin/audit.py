@@ -10,7 +10,7 @@ from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
 from django.template.response import TemplateResponse
-from django.urls import reverse
+from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
@@ -22,6 +22,7 @@ from observability.audit.recording import record
 from observability.audit.search import Question
 from observability.event_search import TooBroad, parse_key
 from observability.models import AuditEntry, AuditLink, AuditVerification
+from trainu import navigation
 from trainu.admin_site import site
 
 _VIEW = "observability.view_auditentry"
@@ -72,6 +73,8 @@ def entry(request: HttpRequest, key: str) -> HttpResponse:
         "changes": [(seen(name), _pair(pair)) for name, pair in sorted(found.changes.items())],
         "link": link,
         "hash": bytes(link.hash).hex() if link else "",
+        "actor_url": _actor_url(request, found),
+        "target_url": _record_url(request, found.target_type, found.target_id),
     }
     return TemplateResponse(request, "observability/audit_entry.html", context)
 
@@ -106,6 +109,22 @@ def export_entries(request: HttpRequest) -> HttpResponse | StreamingHttpResponse
     answer["Content-Disposition"] = f'attachment; filename="audit-{now:%Y%m%d-%H%M%S}.{kind}"'
     answer["Cache-Control"] = "no-store"
     return answer
+
+
+def _actor_url(request: HttpRequest, found: AuditEntry) -> str:
+    kind, _, key = found.actor_id.partition(":")
+    return _record_url(request, "auth.user", key) if kind == AuditEntry.ActorKind.STAFF else ""
+
+
+def _record_url(request: HttpRequest, kind: str, key: str) -> str:
+    """Return the address of a record that the reader may open; empty where there is none. It may be gone."""
+    app, _, model = kind.partition(".")
+    if not (key and model and navigation.may(request.user, f"{app}.view_{model}")):
+        return ""
+    try:
+        return reverse(f"admin:{app}_{model}_change", args=[key])
+    except NoReverseMatch:
+        return ""
 
 
 def _pair(pair: Any) -> tuple[str, str] | None:

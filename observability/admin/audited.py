@@ -50,9 +50,13 @@ admin.site.unregister([User, Group])
 
 @admin.register(User)
 class UserAdmin(Audited, auth_admin.UserAdmin):  # type: ignore[type-arg]
-    pass
+    list_display = ("username", "logged_as", "email", "first_name", "last_name", "is_staff", "is_active")
+
+    @admin.display(description="In logs and audit", ordering="pk")
+    def logged_as(self, user: User) -> str:
+        return f"staff:{user.pk}"
 
 
 @admin.register(Group)
 class GroupAdmin(Audited, auth_admin.GroupAdmin):
-    pass
+    audited_values = ("name",)

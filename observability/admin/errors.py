@@ -46,6 +46,7 @@ def errors(request: HttpRequest) -> HttpResponse:
         "title": "Errors",
         "hours": figures.hours(now),
         "kinds": [(pill(kind.severity, _TONES[kind.severity]), kind) for kind in kinds],
+        "may_search": request.user.has_perm("observability.view_logline"),
         "is_cut": len(kinds) == figures.MOST_KINDS,
         "words": [(pill(severity, _TONES[severity]), _WORDS[severity]) for severity in Severity],
         "sentry": health.check_sentry().detail,

@@ -6,7 +6,7 @@ from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import transaction
-from django.db.models import OuterRef, QuerySet, Subquery
+from django.db.models import Case, OuterRef, QuerySet, Subquery, Value, When
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
@@ -30,7 +30,11 @@ SHOWN_RUNS = 5
 
 class PolicyForm(forms.Form):
     keep_days = forms.IntegerField(label="Days to keep")
-    reason = forms.CharField(label="Reason, for whoever reads this later", max_length=200)
+    reason = forms.CharField(
+        label="Reason, for whoever reads this later",
+        max_length=200,
+        error_messages={"required": "Say why: whoever reads this later will want to know."},
+    )
 
 
 @admin.register(RetentionPolicy)
@@ -55,10 +59,15 @@ class RetentionPolicyAdmin(Explained):
         declared = [dataset.name for dataset in registered()]
         rows: QuerySet[RetentionPolicy] = super().get_queryset(request).filter(dataset__in=declared)
         return rows.annotate(
+            words=_label(),
             last_state=Subquery(runs.values("state")[:1]),
             last_started_at=Subquery(runs.values("started_at")[:1]),
             last_oldest_at=Subquery(runs.values("oldest_left_at")[:1]),
         )
+
+    def get_ordering(self, request: HttpRequest) -> Any:
+        """Return the order by what is read in the list, not by the names in code."""
+        return [_label()]
 
     def get_urls(self) -> list[URLPattern]:
         now = path(
@@ -127,7 +136,7 @@ class RetentionPolicyAdmin(Explained):
         messages.success(request, f"Kept for {days:,} days from the next purge on.")
         return True
 
-    @admin.display(description="Data", ordering="dataset")
+    @admin.display(description="Data", ordering="words")
     def label(self, policy: RetentionPolicy) -> str:
         return _dataset(policy).label
 
@@ -156,16 +165,21 @@ class PurgeRunAdmin(ReadOnly):
     heading = "Purges"
     intro = "What was removed because its time was up: one line a purge of one kind of data."
     nothing_yet = "The first purge starts within ten minutes of the workers."
-    list_display = ["dataset", "state_pill", "gone", "took", "cutoff", "started", "started_by", "reason"]
+    list_display = ["label", "state_pill", "gone", "took", "cutoff", "started", "started_by", "reason"]
     list_filter = ["state", "dataset", "started_by"]
     fields = (
-        "dataset", "state_pill", "gone", "took", "cutoff", "oldest", "started", "started_by", "error",
-        "reason",
+        "label", "dataset", "state_pill", "gone", "took", "cutoff", "oldest", "started", "started_by",
+        "error", "reason",
     )  # fmt: skip
     readonly_fields = fields
 
     def has_delete_permission(self, request: HttpRequest, obj: PurgeRun | None = None) -> bool:
         return False
+
+    @admin.display(description="Data", ordering="dataset")
+    def label(self, run: PurgeRun) -> str:
+        dataset = find(run.dataset)
+        return dataset.label if dataset else run.dataset
 
     @admin.display(description="State", ordering="state")
     def state_pill(self, run: PurgeRun) -> SafeString:
@@ -190,6 +204,10 @@ class PurgeRunAdmin(ReadOnly):
     @admin.display(description="Started", ordering="started_at")
     def started(self, run: PurgeRun) -> str:
         return ago(run.started_at)
+
+
+def _label() -> Case:
+    return Case(*[When(dataset=one.name, then=Value(one.label)) for one in registered()])
 
 
 def state_pill(run: PurgeRun) -> SafeString:

@@ -4,7 +4,9 @@ The rule: a schedule or a task names any Python function, so only superusers wri
 list is no permission to run what it lists (django-q2's own admin lets every reader do so).
 """
 
+from datetime import timedelta
 from typing import Any
+from urllib.parse import urlencode
 
 # It registers its own pages when it is imported; ours take their place.
 import django_q.admin  # noqa: F401
@@ -21,6 +23,7 @@ from django_q.tasks import async_task
 from observability.admin.rendering import Explained, ReadOnly, block, code, cut, pill
 from observability.audit.actions import Action
 from observability.audit.recording import record
+from observability.redaction import redact
 from observability.tasks import SCHEDULES
 from trainu.templatetags.time import ago
 
@@ -78,7 +81,8 @@ class TaskAdmin(ReadOnly):
     @admin.display(description="Arguments")
     def arguments(self, task: Any) -> SafeString | str:
         named = [f"{name}={value!r}" for name, value in (task.kwargs or {}).items()]
-        return code(cut(", ".join([*map(repr, task.args or ()), *named]))) if task.args or named else "-"
+        words = redact(", ".join([*map(repr, task.args or ()), *named]))
+        return code(cut(words)) if words else "-"
 
     @admin.display(description="Result")
     def outcome(self, task: Any) -> SafeString | str:
@@ -100,6 +104,8 @@ class FailureAdmin(TaskAdmin):
     )
     nothing_yet = "No task has failed. That is how it should be."
     list_display = ["function", "schedule", "begun", "took", "error"]
+    readonly_fields = (*TaskAdmin.readonly_fields, "lines")  # type: ignore[assignment]
+    fields = readonly_fields  # type: ignore[assignment]
     actions = ["queue_again"]
 
     def has_queue_permission(self, request: HttpRequest) -> bool:
@@ -115,6 +121,14 @@ class FailureAdmin(TaskAdmin):
             task.delete()
             queued += 1
         self.message_user(request, f"{queued} queued again. A worker takes them within seconds.")
+
+    @admin.display(description="Logs and trace")
+    def lines(self, task: Any) -> SafeString:
+        """Lead to the error lines of its last minutes, for django-q2 keeps no correlation id of a task."""
+        until = task.stopped + timedelta(minutes=1)
+        asked = {"level": "error", "range": "15m", "until": f"{until:%Y-%m-%dT%H:%M}", "text": "task_failed"}
+        href = f"{reverse('admin:logs')}?{urlencode(asked)}"
+        return format_html('<a href="{}">Failed tasks around that time, in the logs</a>', href)
 
     @admin.display(description="Error")
     def error(self, task: Any) -> str:
@@ -148,7 +162,7 @@ class QueueAdmin(ReadOnly):
 
     @admin.display(description="Arguments")
     def arguments(self, queued: Any) -> SafeString:
-        return code(cut(f"{queued.args() or ''} {queued.kwargs() or ''}".strip() or "-"))
+        return code(cut(redact(f"{queued.args() or ''} {queued.kwargs() or ''}".strip() or "-")))
 
 
 @admin.register(Schedule)

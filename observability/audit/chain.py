@@ -1,8 +1,9 @@
 """The chain's verbs: verify it, sign its head, cut its beginning when retention says so.
 
 The rule: a finding is never mended here and never hidden by a cut; it is SEV1, and a person decides.
-What cannot be found: a rewrite of entries younger than the newest checkpoint by somebody who owns the
-database. So each checkpoint also goes out on a log line, which that somebody does not own.
+What cannot be found: a rewrite by somebody who owns the database, of entries younger than the newest
+checkpoint, or than the newest that they left: the next one takes the number of the first they deleted.
+So each checkpoint also goes out on a log line, which that somebody does not own.
 """
 
 import time
@@ -78,7 +79,8 @@ def checkpoint(*, now: datetime) -> AuditCheckpoint | None:
         if head is None or (newest and newest.seq >= head[0]):
             return None
         made = _sign(head[0], bytes(head[1]), AuditCheckpoint.Reason.DAILY, now=now)
-    log.info("audit_checkpoint", number=made.number, seq=made.seq, hash=made.hash.hex(), hmac=made.hmac.hex())
+    # A field called hmac would be redacted, and the line could not prove anything.
+    log.info("audit_checkpoint", number=made.number, seq=made.seq, hash=made.hash.hex(), seal=made.hmac.hex())
     return made
 
 
@@ -114,7 +116,7 @@ def cut(before: datetime, *, now: datetime) -> int:
         signed = _sign(last, hash_, AuditCheckpoint.Reason.RETENTION, now=now, before=before)
         cursor.execute("select observability_audit_cut(%s, %s)", [last, least_days()])
         removed = int(cursor.fetchone()[0])
-    log.info("audit_cut", number=signed.number, seq=last, links=removed, hmac=signed.hmac.hex())
+    log.info("audit_cut", number=signed.number, seq=last, links=removed, seal=signed.hmac.hex())
     return removed
 
 

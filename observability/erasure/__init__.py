@@ -16,6 +16,7 @@ from observability.audit.actions import Action
 from observability.audit.recording import record
 from observability.erasure import mention
 from observability.models import Erasure, Forwarder
+from observability.redaction import redact
 from trainu.personal_data import Place, registered
 
 Progress = Callable[[Place], object]
@@ -84,7 +85,7 @@ def request(contact_id: str, *, by: str, reason: str, now: datetime) -> Erasure:
     if not reason.strip():
         raise ValueError("Say why: the proof must name the reason, such as the number of the request.")
     # A reason that names the person would keep the id for as long as the audit log lives.
-    shown = mention.without(reason.strip(), checked)[:200]
+    shown = redact(mention.without(reason.strip(), checked))[:200]
     erasure, created = Erasure.objects.get_or_create(
         pseudonym=mention.pseudonym(checked),
         finished_at=None,
@@ -165,6 +166,7 @@ def _elsewhere() -> list[str]:
     sentences = [
         "Audit entries cannot be changed. They hold ids only, and go when their time is up.",
         "Backups, and the log stream outside of this database, keep what they had until they are rotated.",
+        "Ids that an app has made of the person's id, such as a goal's, are not known to be theirs.",
         "What an app reports about the person from now on is stored like anything else.",
     ]
     sent = Forwarder.objects.filter(sent__gt=0).exists()

@@ -67,6 +67,14 @@ def shared_processors(service: str) -> list[Processor]:
     ]
 
 
+class NoEcho(logging.Filter):
+    """Drops what django-q2's monitor says of a failed task: the worker has logged it, under its own id."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Return False for a repeated failure."""
+        return (record.module, record.funcName) != ("monitor", "monitor")
+
+
 def configuration(*, service: str, style: str, level: str, stream: str) -> dict[str, Any]:
     """Return logging's dictConfig.
 
@@ -82,6 +90,7 @@ def configuration(*, service: str, style: str, level: str, stream: str) -> dict[
         "version": 1,
         "service": service,
         "disable_existing_loggers": False,
+        "filters": {"no_echo": {"()": NoEcho}},
         "formatters": {
             "line": {
                 "()": structlog.stdlib.ProcessorFormatter,
@@ -107,7 +116,7 @@ def configuration(*, service: str, style: str, level: str, stream: str) -> dict[
             # Each of its lines would stand beside one of ours for the same request.
             "django.request": {"level": "CRITICAL"},
             "django.security.DisallowedHost": {"level": "CRITICAL"},
-            "django-q": {"handlers": [], "propagate": True, "level": "WARNING"},
+            "django-q": {"handlers": [], "propagate": True, "level": "WARNING", "filters": ["no_echo"]},
             "posthog": {"level": "CRITICAL"},
             "urllib3": {"level": "WARNING"},
         },

@@ -1,7 +1,7 @@
 """One line a request, and who is asking on every line in between.
 
 The rules: no query string, no body and no address of a client is logged; a request that went well on
-one of the busy ways of machines has no line, for its events carry its correlation id themselves.
+one of the busy ways of machines has no line: an event carries its correlation id itself.
 """
 
 import time
@@ -19,8 +19,9 @@ from trainu import known_names
 
 log = structlog.get_logger(__name__)
 
-# Ingestion and health: thousands of requests a second, or one a second for ever.
-BUSY = ("/api/events", "/api/health", "/batch", "/capture", "/static/")
+# Ingestion and health: thousands of requests a second, or one a second for ever. And the live tail, which
+# would otherwise show little but its own questions.
+BUSY = ("/api/events", "/api/health", "/batch", "/capture", "/static/", "/admin/logs/tail/")
 
 
 class RequestLogMiddleware(RequestMiddleware):

@@ -171,5 +171,6 @@ def _matching(question: Question, now: datetime) -> QuerySet[LogLine]:
             Q(event__icontains=question.text)
             | Q(logger__icontains=question.text)
             | Q(rest__exception__icontains=question.text)
+            | Q(rest__code=question.text)
         )
     return lines

@@ -38,6 +38,8 @@ _DOUBTS = (
     # Digits that could be dialled, or be a card's.
     r"""[":/_.](?:\d+[./-][\d./-]*\d|0\d{6,}|\d{13,})["/:_.]|[A-Za-z]-\d+[./-][\d./-]*\d["/:_]""",
     r"\+\d{3}|\+\d{1,2}[./-]|[,<>{}\[\]]0\d{9}",
+    # Dashes and brackets where no id has them, which would hide from the line above where digits end.
+    r"""\d-[",/:_.}\]]|[^A-Za-z0-9:]-\d|[A-Za-z0-9_./-]\[""",
     # An account's number.
     r"[^A-Za-z0-9][A-Z]{2}\d\d[A-Z0-9]{11}",
 )
@@ -49,4 +51,5 @@ _matches = _doubtful.validator.isinstance_python
 def may_hold(properties: str, distinct_id: str) -> bool:
     """Return whether redaction has to look at an event. properties: JSON text, as compact as it is stored."""
     kind, _, identifier = distinct_id.partition(":")
-    return _matches(f'{properties}"{identifier if kind in _KINDS else distinct_id}"')
+    # Properties are JSON, in which a quote stands behind a backslash; in here it could pass for the end.
+    return '"' in distinct_id or _matches(f'{properties}"{identifier if kind in _KINDS else distinct_id}"')

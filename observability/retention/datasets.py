@@ -5,7 +5,7 @@ The rule: a table of the observer that grows for ever has a line here. `sync` de
 
 from django.db.models import Exists, OuterRef, Q
 
-from observability import partitions
+from observability import partitions, watermark
 from observability.audit import chain, expiry
 from observability.models import QuarantinedEvent
 from observability.retention import held_back
@@ -26,6 +26,7 @@ EVENTS: tuple[Dataset, ...] = (
         label="Product events",
         table=partitions.EVENTS,
         held=held_back.events,
+        still=watermark.standing_still,
         default_days=TWO_YEARS_AND_A_MONTH,
         least_days=30,
         why="dashboards and alerts look back so far",

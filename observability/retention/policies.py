@@ -13,6 +13,7 @@ from django.utils import timezone
 from observability.audit.actions import Action
 from observability.audit.recording import record
 from observability.models import RetentionPolicy
+from observability.redaction import redact
 from trainu.datasets import Dataset, find, registered
 
 
@@ -83,7 +84,7 @@ def set_keep_days(policy: RetentionPolicy, days: int, *, by: str, reason: str, n
     )
     policy.keep_days = days
     policy.changed_by = by[:80]
-    policy.reason = reason.strip()[:200]
+    policy.reason = redact(reason.strip())[:200]
     policy.updated_at = now
     policy.save(update_fields=["keep_days", "changed_by", "reason", "updated_at"])
 

@@ -54,6 +54,11 @@ def remove(dataset: Partitions, day: date, *, note: Callable[[], object]) -> str
     """
     if connection.in_atomic_block:
         raise RuntimeError("A partition is detached outside of any transaction.")
+    with _bounded_waits(), dataset.still():
+        return _remove(dataset, day, note)
+
+
+def _remove(dataset: Partitions, day: date, note: Callable[[], object]) -> str:
     reason = held(dataset, day)
     if reason:
         return reason
@@ -65,19 +70,18 @@ def remove(dataset: Partitions, day: date, *, note: Callable[[], object]) -> str
             note()
         return not reason
 
-    with _bounded_waits():
-        for attempt in range(1, TRIES + 1):
-            try:
-                dataset.table.detach(day)
-                if dataset.table.drop(day, may=may):
-                    return ""
-                return reason or "a writer has taken the day back"
-            except OperationalError as error:
-                state = sqlstate(error)
-                if state not in _TRY_AGAIN or attempt == TRIES:
-                    raise
-                log.info("purge_waits_for_lock", dataset=dataset.name, attempt=attempt, sqlstate=state)
-                time.sleep(PAUSE_S)
+    for attempt in range(1, TRIES + 1):
+        try:
+            dataset.table.detach(day)
+            if dataset.table.drop(day, may=may):
+                return ""
+            return reason or "a writer has taken the day back"
+        except OperationalError as error:
+            state = sqlstate(error)
+            if state not in _TRY_AGAIN or attempt == TRIES:
+                raise
+            log.info("purge_waits_for_lock", dataset=dataset.name, attempt=attempt, sqlstate=state)
+            time.sleep(PAUSE_S)
     raise AssertionError("unreachable")
 
 

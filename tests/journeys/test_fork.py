@@ -1,8 +1,14 @@
 """A process that forks with a pool and an open connection: parent and child each speak on their own."""
 
+import multiprocessing
 import subprocess
 import sys
+from datetime import timedelta
 
+from django.utils import timezone
+
+from observability import counters
+from observability.counters import Counter
 from tests.journeys.conftest import ROOT
 
 SCRIPT = """
@@ -40,3 +46,14 @@ def test_a_forked_child_does_not_use_its_parents_pool(environment: dict[str, str
         check=False,
     )
     assert done.stdout.split() == ["0", "True", "True"], done.stderr
+
+
+def test_a_forked_worker_that_ends_in_order_carries_what_it_counted(transactional_db: None) -> None:
+    # As django-q2's workers end: by multiprocessing, and so without atexit.
+    child = multiprocessing.get_context("fork").Process(
+        target=counters.add, args=(Counter.SENTRY_EVENT_DROPPED, "queue")
+    )
+    child.start()
+    child.join(20)
+    since = timezone.now() - timedelta(minutes=5)
+    assert counters.total(Counter.SENTRY_EVENT_DROPPED, since=since) == 1

@@ -126,6 +126,21 @@ def test_inside_another_transaction_the_outermost_decides() -> None:
     assert len(calls) == 1
 
 
+def test_what_was_committed_is_not_done_again_for_a_conflict_behind_it() -> None:
+    def afterwards() -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("do $$ begin raise exception sqlstate '40P01'; end $$")
+
+    @atomic_retry
+    def work() -> None:
+        add_one("a")
+        transaction.on_commit(afterwards)
+
+    with pytest.raises(OperationalError):
+        work()
+    assert sums() == {"a": 1, "b": 0}
+
+
 def test_the_last_try_raises_and_nothing_but_conflicts_is_tried_again() -> None:
     calls = []
 

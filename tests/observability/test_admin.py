@@ -209,6 +209,17 @@ def test_a_failed_task_is_queued_again_only_by_who_may_change_it(
     assert (OrmQ.objects.count(), Failure.objects.count()) == (waiting + 1, 0)
 
 
+def test_a_failed_task_shows_no_personal_argument_and_leads_to_the_logs(
+    boss: Client, pages: dict[str, str]
+) -> None:
+    Failure.objects.update(args=("jane@example.org", "+49 170 1234567"), kwargs={"token": "abcdefgh12345"})
+    shown = boss.get(f"/admin/django_q/failure/{'b' * 32}/change/").content.decode()
+    for secret in ("jane@", "1234567", "abcdefgh"):
+        assert secret not in shown, secret
+    assert "[email]@example.org" in shown
+    assert "/admin/logs/?level=error&amp;range=15m" in shown
+
+
 def test_nobody_but_a_superuser_writes_a_schedule_and_ours_cannot_be_deleted(
     boss: Client, staff: Staff
 ) -> None:

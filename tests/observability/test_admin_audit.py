@@ -113,11 +113,18 @@ def test_an_entry_shows_before_and_after_its_place_and_the_trace(boss: Client) -
         "/admin/trace/audit-page-0001/",
     ):
         assert words in shown, words
+    assert "/admin/observability/apikey/30003/change/" in shown
+    assert "/admin/auth/user/70007/change/" in shown
     link = AuditLink.objects.get(entry_id=entry.id)
     assert bytes(link.hash).hex() in shown
     trace = boss.get("/admin/trace/audit-page-0001/").content.decode()
     assert "api_key.revoke" in trace
     assert path_of(entry) in trace
+
+
+def test_an_entry_leads_only_to_records_that_the_reader_may_open(staff: Staff) -> None:
+    entry = act()
+    assert "/change/" not in staff("view_auditentry").get(path_of(entry)).content.decode()
 
 
 def test_pages_go_by_key_without_counting_and_cost_the_same_however_long_the_log(boss: Client) -> None:

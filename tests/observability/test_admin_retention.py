@@ -12,10 +12,11 @@ from pytest_django import DjangoAssertNumQueries
 
 from observability import erasure, tasks
 from observability.models import AuditEntry, Erasure, EventHour, PurgeRun, RetentionPolicy
-from observability.retention import policies
+from observability.retention import policies, purge
 from tests.observability.conftest import Staff
 from tests.observability.test_erasure import PERSON, events_of
 from tests.observability.test_retention import report
+from trainu.datasets import find, registered
 
 pytestmark = pytest.mark.django_db
 
@@ -60,11 +61,30 @@ def test_a_policy_is_changed_with_a_reason_and_audited(boss: Client) -> None:
     assert "an inquiry" in text(boss.get(path))
 
 
+def test_a_reason_is_kept_without_the_person_it_names(boss: Client) -> None:
+    path = page_of("error_logs")
+    boss.post(path, {"keep_days": "120", "reason": "asked by jane@example.org, +49 170 1234567"})
+    reason = RetentionPolicy.objects.get(dataset="error_logs").reason
+    assert reason == "asked by [email]@example.org, [phone]"
+    assert "170 1234567" not in text(boss.get(path))
+
+
+def test_policies_and_purges_go_by_the_words_that_are_shown(boss: Client) -> None:
+    labels = sorted(dataset.label for dataset in registered())
+    page = text(boss.get(POLICIES))
+    places = [page.index(f">{label}</a>") for label in labels]
+    assert places == sorted(places)
+    dataset = find("error_logs")
+    assert dataset is not None
+    purge.run(dataset, now=timezone.now(), by="system")
+    assert ">Error logs</a>" in text(boss.get("/admin/observability/purgerun/"))
+
+
 @pytest.mark.parametrize(
     ("sent", "words"),
     [
         ({"keep_days": "364", "reason": "space"}, "must be kept for 365 days or more"),
-        ({"keep_days": "400"}, "This field is required"),
+        ({"keep_days": "400"}, "Say why"),
         ({"keep_days": "many", "reason": "space"}, "Enter a whole number"),
     ],
 )

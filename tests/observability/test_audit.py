@@ -188,6 +188,9 @@ def test_who_cannot_be_recorded_does_not_get_in(client: Client) -> None:
         answer = client.post("/admin/login/", {"username": "zelda", "password": "planted-Pa55word"})
     assert answer.status_code == 500
     assert client.get("/admin/").status_code == 302
+    with connection.cursor() as cursor:
+        cursor.execute("select count(*) from observability_event where event = 'user_logged_in'")
+        assert cursor.fetchone() == (0,)
 
 
 @contextmanager

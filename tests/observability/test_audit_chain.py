@@ -9,11 +9,13 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import Error, IntegrityError, connection, transaction
+from django.http import HttpRequest
 from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from observability import health, partitions
+from observability.admin import overview
 from observability.audit import chain, expiry, seals
 from observability.audit.recording import record
 from observability.audit.walk import Kind, Walked, walk
@@ -353,6 +355,9 @@ def test_what_verification_finds_is_kept_shown_by_health_and_never_503() -> None
     assert (kept.findings, kept.entries, kept.first_findings[0]["kind"]) == (1, 3, "changed")
     assert walked.count == 1
     assert health.check_audit().status is Status.WARN
+    health.monitor.forget()
+    [card] = overview.health_cards(HttpRequest())
+    assert ("tampered" in card.detail, card.tone) == (True, "bad")
     assert "audit" in health.ALL
     assert "audit" not in health.CRITICAL
 

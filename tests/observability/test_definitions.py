@@ -4,9 +4,10 @@ import json
 from collections.abc import Iterator
 
 import pytest
+from django.db import connection
 from django.test import Client
 
-from observability import definitions, models
+from observability import definitions, models, receivers
 from observability.catalog import CATALOG, Event
 from observability.catalog.properties import Count
 from observability.models import EventDefinition
@@ -80,3 +81,17 @@ def test_an_event_that_left_the_code_is_retired_and_not_deleted(new_event: str) 
 def test_ids_are_marked_in_the_schema() -> None:
     schema = EventDefinition.objects.get(name="user_logged_in").schema
     assert schema["properties"]["user_id"]["id"] is True
+
+
+def test_on_the_way_back_to_an_older_migration_nothing_is_mirrored() -> None:
+    called: list[int] = []
+
+    def note(**signal: object) -> None:
+        called.append(1)
+
+    mirror = receivers.when_whole(note)
+    mirror()
+    with connection.cursor() as cursor:
+        cursor.execute("alter table observability_reading rename to observability_not_there")
+    mirror()
+    assert called == [1]

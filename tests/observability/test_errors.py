@@ -1,6 +1,7 @@
 """Errors: told apart by what PostgreSQL really says, counted exactly, reported once, never in the way."""
 
 import logging
+import signal
 import sys
 import threading
 import time
@@ -27,6 +28,7 @@ from observability.errors import counts, figures, reporting, units
 from observability.errors.classification import Unit, Verdict, chain, classify
 from observability.errors.units import unit_of_work
 from observability.models import ErrorMinute
+from observability.task_context import TaskErrors
 from tests import servers
 from tests.observability.conftest import Staff
 from trainu import correlation
@@ -348,6 +350,24 @@ def test_threads_count_side_by_side_and_nothing_is_lost() -> None:
     assert counted() == {("SEV2", "sync", "timeout"): 400, ("SEV3", "ui", "page_failed"): 400}
 
 
+def test_a_timeout_in_the_middle_of_a_query_is_counted_before_the_worker_is_killed(
+    transactional_db: None,
+) -> None:
+    def out_of_time(*_signal: Any) -> None:
+        raise TimeoutException
+
+    before = signal.signal(signal.SIGALRM, out_of_time)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.1)
+        with connection.cursor() as cursor:
+            cursor.execute("select pg_sleep(5)")
+    except TimeoutException:
+        TaskErrors().report()
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    assert list(ErrorMinute.objects.values_list("code", "errors")) == [("task_timeout", 1)]
+
+
 def test_sev1_stands_at_once_where_the_failing_work_rolls_back(transactional_db: None) -> None:
     with pytest.raises(DataLossFault), transaction.atomic():
         fault = DataLossFault("outbox_gap", event_id="e-1")
@@ -540,7 +560,9 @@ def test_the_page_shows_the_last_day_by_kind_and_hour_at_the_same_cost_whatever_
     boss.get("/admin/errors/")
     with django_assert_max_num_queries(4):
         page = boss.get("/admin/errors/").content.decode()
-    assert "outbox_gap" in page
+    assert "/admin/logs/?level=warn-up&amp;text=outbox_gap" in page
+    heads = [f'<th scope="col">{hour:%H}h</th>' for hour in reversed(figures.hours(timezone.now()))]
+    assert "".join(heads) in page, "the present hour comes first"
     assert "yesterday" not in page
     assert "More kinds than fit" in page
 

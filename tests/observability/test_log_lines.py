@@ -121,12 +121,25 @@ def test_a_page_has_one_line_with_its_reader_and_without_its_query(collected: Co
     assert "ip" not in line
 
 
+def test_a_failed_task_is_not_told_again_by_the_monitor_of_the_workers(collected: Collector) -> None:
+    workers = logging.getLogger("django-q")
+    for function in ("monitor", "guard"):
+        record = workers.makeRecord(
+            "django-q", logging.ERROR, f"/{function}.py", 1, f"{function} says", (), None, func=function
+        )
+        workers.handle(record)
+    assert [line["event"] for line in collected.lines] == ["guard says"]
+
+
 @pytest.mark.django_db
 def test_accepted_events_and_health_write_no_line_but_refusals_do(
     collected: Collector, client: Client, key: str
 ) -> None:
     client.get("/api/health/live")
     assert collected.texts == []
+    client.force_login(get_user_model().objects.create_superuser("otto"))
+    assert client.get("/admin/logs/tail/").status_code == 200
+    assert collected.named("request_finished") == [], "the live tail would show itself"
     client.post("/api/events", b"{}", "application/json", headers={"X-Correlation-ID": "journey-1234"})
     [line] = collected.named("request_finished")
     assert (line["code"], line["level"], line["correlation_id"]) == (401, "warn", "journey-1234")

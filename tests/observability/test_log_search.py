@@ -71,7 +71,12 @@ def test_each_filter_narrows_and_filters_add_up(db: None) -> None:
     moment = NOW - timedelta(hours=1)
     keep([moment] * 3)
     keep([moment], level="warn", user_id="7")
-    keep([moment], level="error", correlation_id="abc", rest={"exception": "ValueError: 100% WRONG_value"})
+    keep(
+        [moment],
+        level="error",
+        correlation_id="abc",
+        rest={"exception": "ValueError: 100% WRONG_value", "code": "late"},
+    )
     keep([moment], service="trainu-worker", event="Roll-up late")
     keep([NOW - timedelta(days=3)], correlation_id="abc")
     for question, count in (
@@ -98,6 +103,7 @@ def test_each_filter_narrows_and_filters_add_up(db: None) -> None:
         (Question(text="%"), 1),
         (Question(text="g_v"), 1),
         (Question(text="_"), 5),
+        (Question(text="late"), 2),
         (Question(text="nowhere"), 0),
     ):
         assert len(search.search(question, now=NOW).lines) == count, question

@@ -1,7 +1,7 @@
 """Purges remove what is older than its policy, and nothing else: interrupted, raced with or held back."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from io import StringIO
@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from pytest_django import Settings
 from uuid_utils.compat import uuid7
 
-from observability import forwarder, partitions
+from observability import forwarder, partitions, rollups, watermark
 from observability.models import (
     AuditEntry,
     BackfilledDay,
@@ -29,9 +29,11 @@ from observability.models import (
     SeenUuid,
     Watermark,
 )
+from observability.posthog import Delivered, StoredEvent
 from observability.retention import batches, daily, purge, whole_days
+from tests.journeys.database import eventually
 from tests.observability.test_retention import dataset, report
-from tests.observability.test_rollups import roll_all, store
+from tests.observability.test_rollups import counted, roll_all, settle, store
 from trainu.datasets import Partitions, Rows, Table
 from trainu.partitioned_table import PartitionedTable
 
@@ -367,6 +369,92 @@ def test_the_rest_of_a_transaction_that_posthog_has_in_part_is_held_back(
     assert run_events().reason == "held back: 1 events not yet forwarded to PostHog"
     Forwarder.objects.update(position_xid=xid + 1, position_timestamp=None, position_uuid=None)
     assert run_events().partitions == 1
+
+
+@contextmanager
+def storing_one_more() -> Iterator[None]:
+    """Store another old event in a transaction that is open as long as the block."""
+    stored, may_end = threading.Event(), threading.Event()
+
+    def backfill() -> None:
+        with transaction.atomic():
+            store(1, age=timedelta(days=765))
+            stored.set()
+            may_end.wait(10)
+        connection.close()
+
+    thread = threading.Thread(target=backfill)
+    thread.start()
+    assert stored.wait(5)
+    try:
+        yield
+    finally:
+        may_end.set()
+        thread.join()
+
+
+def test_an_event_stored_while_its_day_goes_is_counted_all_the_same(old_event: date) -> None:
+    roll_all()
+    runs: list[PurgeRun] = []
+
+    def purging() -> None:
+        runs.append(run_events())
+        connection.close()
+
+    purger = threading.Thread(target=purging)
+    with storing_one_more():
+        purger.start()
+        eventually(lambda: (old_event, "pending") in partitions.EVENTS.standing())
+    while purger.is_alive():
+        rollups.roll(now=timezone.now())
+    purger.join()
+    assert runs[0].reason == "held back: 1 events not yet counted"
+    roll_all()
+    assert counted() == 2
+
+
+def test_the_forwarder_waits_while_a_day_goes(old_event: date) -> None:
+    sent: list[int] = []
+
+    class Door:
+        def deliver(self, events: Sequence[StoredEvent]) -> Delivered:
+            sent.append(len(events))
+            return Delivered()
+
+    def forward() -> None:
+        settle()
+        run = forwarder.Forwarding(Door())
+        while run.step(now=timezone.now()).behind:
+            pass
+        connection.close()
+
+    def in_another_process() -> None:
+        thread = threading.Thread(target=forward)
+        thread.start()
+        thread.join()
+
+    with watermark.standing_still():
+        in_another_process()
+    assert sent == []
+    in_another_process()
+    assert sent == [1]
+
+
+def test_events_in_a_day_that_a_killed_purge_left_outside_are_counted(old_event: date) -> None:
+    roll_all()
+    with storing_one_more():
+        with connection.cursor() as cursor, pytest.raises(Error):
+            cursor.execute("set lock_timeout = '50ms'")
+            partitions.EVENTS.detach(old_event)
+        with connection.cursor() as cursor:
+            cursor.execute("reset lock_timeout")
+        assert (old_event, "pending") in partitions.EVENTS.standing()
+    assert roll_all() == 1
+    assert old_event in partitions.EVENTS.days()
+    # Where all of it is counted the day may stay outside until the next purge.
+    partitions.EVENTS.detach(old_event)
+    roll_all()
+    assert (old_event, "detached") in partitions.EVENTS.standing()
 
 
 def test_without_a_key_nothing_waits_for_posthog(old_event: date) -> None:

@@ -5,6 +5,7 @@ The rule: a goal follows from the days of its client alone, so that none is reac
 
 from collections.abc import Iterator
 from datetime import datetime
+from hashlib import sha256
 from math import ceil
 from random import Random
 from typing import Literal
@@ -35,7 +36,8 @@ def happenings(rng: Random, client: Client, at: datetime, day: int) -> Iterator[
     """Tell what a client does about the goal during a visit that began at a time."""
     who, number = client.distinct_id, day // GOAL_DAYS
     goal = {
-        "goal_id": f"g{client.client_id[1:]}-{number}",
+        # An id of its own: one that held the client's would outlive the client's erasure.
+        "goal_id": f"g-{sha256(f'{client.client_id} {number}'.encode()).hexdigest()[:12]}",
         "client_id": client.client_id,
         "trainer_id": client.trainer.trainer_id,
         "kind": KINDS[(ord(client.client_id[-1]) + number) % len(KINDS)],

@@ -49,7 +49,7 @@ class Command(BaseCommand):
     def _ask(self) -> None:
         if not sys.stdin.isatty():
             raise CommandError("There is nobody to ask. Say --yes to remove it, or --dry-run to look only.")
-        if input("Remove it for good? [y/N] ").strip().lower() != "y":
+        if input("Remove it for good? [y/N] ").strip().lower() not in {"y", "yes"}:
             raise CommandError("Nothing was removed.")
 
     def _run(self, plan: Plan) -> bool:
