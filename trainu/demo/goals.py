@@ -32,12 +32,18 @@ def stage(client: Client, day: int) -> Literal["set", "reached", "given up", "wo
     return "given up" if place == GOAL_DAYS - 1 else "working"
 
 
+def _goal_id(client: Client, number: int) -> str:
+    """Return an id in letters, as all of the demo's are: digits could be taken for a telephone number."""
+    digest = sha256(f"{client.client_id} {number}".encode()).hexdigest()[:12]
+    return "g-" + digest.translate(str.maketrans("0123456789abcdef", "bcdfghjklmnpqrst"))
+
+
 def happenings(rng: Random, client: Client, at: datetime, day: int) -> Iterator[Happening]:
     """Tell what a client does about the goal during a visit that began at a time."""
     who, number = client.distinct_id, day // GOAL_DAYS
     goal = {
         # An id of its own: one that held the client's would outlive the client's erasure.
-        "goal_id": f"g-{sha256(f'{client.client_id} {number}'.encode()).hexdigest()[:12]}",
+        "goal_id": _goal_id(client, number),
         "client_id": client.client_id,
         "trainer_id": client.trainer.trainer_id,
         "kind": KINDS[(ord(client.client_id[-1]) + number) % len(KINDS)],
