@@ -131,7 +131,8 @@ def test_a_key_is_shown_once_works_and_is_never_shown_again(boss: Client) -> Non
     assert post(boss, make.event(), key).json()["accepted"] == 1
     row = ApiKey.objects.get()
     assert (Event.objects.get(source="api").api_key_id, row.limit_per_minute) == (row.pk, 600)
-    secret, digest = key.rsplit("_", 1)[1], bytes(row.digest).hex()
+    # The secret itself may hold an underscore.
+    secret, digest = key.split("_", 2)[2], bytes(row.digest).hex()
     for path in (KEYS, f"{KEYS}{row.pk}/change/", f"{KEYS}{row.pk}/history/", "/admin/"):
         shown = boss.get(path).content.decode()
         assert secret not in shown, path

@@ -56,19 +56,26 @@ def test_names_inside_of_other_words_stay(value: Any, names: tuple[str, ...]) ->
     assert redact(value, names) == value
 
 
-@pytest.mark.parametrize(
-    "case",
-    [pytest.param(case, id=f"{kind}-{n}") for kind, group in HELDOUT.items() for n, case in enumerate(group)],
-)
-def test_what_others_would_expect_holds(case: Heldout) -> None:
-    shown = redact(case.input, case.known_names)
+# A test a kind, which names every miss: a test a case would spend seconds on being one.
+@pytest.mark.parametrize("kind", HELDOUT)
+def test_what_others_would_expect_holds(kind: str) -> None:
+    missed = [
+        (case.input, shown) for case in HELDOUT[kind] if not _is_as_expected(case, shown := _redacted(case))
+    ]
+    assert missed == []
+
+
+def _redacted(case: Heldout) -> Any:
+    return redact(case.input, case.known_names)
+
+
+def _is_as_expected(case: Heldout, shown: Any) -> bool:
+    if redact(shown, case.known_names) != shown:
+        return False
     if case.kept == UNCHANGED:
-        assert shown == case.input
-        assert type(shown) is type(case.input)
-    else:
-        assert [absent for absent in case.absent if absent in seen(shown)] == [], shown
-        assert [kept for kept in case.kept if kept not in seen(shown)] == [], shown
-    assert redact(shown, case.known_names) == shown
+        return bool(shown == case.input) and type(shown) is type(case.input)
+    text = seen(shown)
+    return not any(absent in text for absent in case.absent) and all(kept in text for kept in case.kept)
 
 
 def test_there_are_hundreds_of_cases() -> None:
