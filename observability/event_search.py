@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from django.db import OperationalError, connection, transaction
 from django.db.models import QuerySet
 
+from observability.bounded_query import BY_BLOOM, bounded, set_parameters
 from observability.models import Event
 
 PAGE = 50
@@ -22,7 +22,6 @@ COUNT_LIMIT = 1_000
 TIME_LIMIT_MS = 3_000
 # So many rows are looked through before a word counts as rare: a few milliseconds' worth.
 NEAR = 5_000
-_CANCELED = "57014"
 _EPOCH = datetime.fromtimestamp(0, UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -34,10 +33,6 @@ RANGES = {
     "2y": ("Two years", timedelta(days=731)),
 }
 DEFAULT_RANGE = "30d"
-
-
-class TooBroad(Exception):
-    """The question would read too much; a shorter time or one more filter mends it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,17 +87,10 @@ def search(
     """Return the page that begins behind a key (or the first one); raises TooBroad."""
     _, span = RANGES.get(question.range, RANGES[DEFAULT_RANGE])
     every = Event.objects.filter(timestamp__gte=now - span)
-    try:
-        with transaction.atomic():
-            # Many partitions make any plan look costly enough to compile, which takes longer than to run it.
-            _set_for_this_question(statement_timeout=str(TIME_LIMIT_MS), jit="off")
-            if newer_than:
-                return _newer(every, question.filters, newer_than)
-            return _older(every, question.filters, older_than)
-    except OperationalError as error:
-        if getattr(error.__cause__, "sqlstate", None) == _CANCELED:
-            raise TooBroad from None
-        raise
+    with bounded(TIME_LIMIT_MS):
+        if newer_than:
+            return _newer(every, question.filters, newer_than)
+        return _older(every, question.filters, older_than)
 
 
 def find(key: Key) -> Event | None:
@@ -162,29 +150,12 @@ def _nearest(ordered: QuerySet[Event], filters: dict[str, str], *, ascending: bo
         found = list(near[: PAGE + 1])
         if len(found) > PAGE:
             return found
-        _use_blooms()
+        set_parameters(**BY_BLOOM)
     return list(matching[: PAGE + 1])
 
 
 def _count(every: QuerySet[Event], filters: dict[str, str]) -> int:
     """Return how many events match, counted no further than COUNT_LIMIT."""
     if filters:
-        _use_blooms()
+        set_parameters(**BY_BLOOM)
     return every.filter(**filters).order_by()[:COUNT_LIMIT].count()
-
-
-def _use_blooms() -> None:
-    _set_for_this_question(
-        enable_seqscan="off",
-        enable_indexscan="off",
-        enable_indexonlyscan="off",
-        # To start a second process takes longer than what is left to read.
-        max_parallel_workers_per_gather="0",
-    )
-
-
-def _set_for_this_question(**settings: str) -> None:
-    """Set parameters of PostgreSQL until the transaction ends."""
-    calls = ", ".join(["set_config(%s, %s, true)"] * len(settings))
-    with connection.cursor() as cursor:
-        cursor.execute(f"select {calls}", [word for pair in settings.items() for word in pair])

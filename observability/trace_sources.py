@@ -8,27 +8,20 @@ from datetime import datetime, timedelta
 from django.urls import reverse
 
 from observability import trace
+from observability.bounded_query import BY_BLOOM, bounded
 from observability.event_search import key_of
-from observability.logs.search import bounded
 from observability.models import Event, LogLine
 from observability.trace import Moment, Source
 
 # The many are quiet, so that the few stand out.
 LEVEL_TONES = {"error": "bad", "warn": "warn"}
 _DETAIL_CHARACTERS = 4_000
-# Alone, PostgreSQL reads whole partitions: it believes that a bloom index over unsorted ids finds nothing.
-_BY_BLOOM = {
-    "enable_seqscan": "off",
-    "enable_indexscan": "off",
-    "enable_indexonlyscan": "off",
-    "max_parallel_workers_per_gather": "0",
-}
 
 
 def events(correlation_id: str, since: datetime, most: int) -> list[Moment]:
     """Return the events that were reported under an id."""
     found = Event.objects.filter(timestamp__gte=since, correlation_id=correlation_id)
-    with bounded(trace.TIME_LIMIT_MS, **_BY_BLOOM):
+    with bounded(trace.TIME_LIMIT_MS, **BY_BLOOM):
         rows = list(found.defer("properties").order_by("-timestamp")[:most])
     return [
         Moment(

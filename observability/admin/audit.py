@@ -20,7 +20,8 @@ from observability.audit import export, search
 from observability.audit.actions import Action, groups
 from observability.audit.recording import record
 from observability.audit.search import Question
-from observability.event_search import TooBroad, parse_key
+from observability.bounded_query import TooBroad
+from observability.event_search import parse_key
 from observability.models import AuditEntry, AuditLink, AuditVerification
 from trainu import navigation
 from trainu.admin_site import site

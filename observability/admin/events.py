@@ -8,7 +8,8 @@ from django.utils import timezone
 
 from observability import event_search
 from observability.admin.rendering import pretty
-from observability.event_search import Question, TooBroad
+from observability.bounded_query import TooBroad
+from observability.event_search import Question
 from observability.models import ApiKey, EventDefinition, ForwardRejection
 from trainu.admin_site import site
 

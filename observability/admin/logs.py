@@ -12,7 +12,7 @@ from django.template.response import TemplateResponse
 from django.utils import timezone
 
 from observability.admin.rendering import cut, pretty, seen
-from observability.event_search import TooBroad
+from observability.bounded_query import TooBroad
 from observability.logs import drops, search
 from observability.logs.search import Question
 from observability.models import LogLine

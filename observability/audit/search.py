@@ -13,8 +13,8 @@ from django.db.models import QuerySet
 from django.urls import reverse
 
 from observability import trace
+from observability.bounded_query import bounded
 from observability.event_search import Key
-from observability.logs.search import bounded
 from observability.models import AuditEntry
 from observability.trace import Moment, Source
 

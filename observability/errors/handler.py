@@ -9,8 +9,7 @@ import sys
 from typing import Any
 
 _OWN_LOGGER = "observability.errors."
-# Sentry's own troubles are counted by its transport; django-q2's monitor repeats, as text, what the worker
-# has reported with the exception; Django repeats what a request has reported.
+# Sentry's own troubles are counted by its transport; Django repeats what a request has reported.
 _SILENT = ("sentry_sdk", "django.request", "django.server")
 # What structlog puts into every line, beside what was logged.
 _FRAME = {"event", "level", "logger", "timestamp", "service", "correlation_id", "exception", "exc_info"}
@@ -44,6 +43,11 @@ class ErrorHandler(logging.Handler):
 def _is_echo(record: logging.LogRecord) -> bool:
     if record.name.startswith((_OWN_LOGGER, *_SILENT)):
         return True
+    return repeats_task(record)
+
+
+def repeats_task(record: logging.LogRecord) -> bool:
+    """Tell whether django-q2's monitor says what the worker has reported already, with the task's own id."""
     return record.name == "django-q" and (record.module, record.funcName) == ("monitor", "monitor")
 
 

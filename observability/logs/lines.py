@@ -12,6 +12,7 @@ from typing import Any
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+from observability.errors.handler import repeats_task
 from observability.logs.keep import keep_copy
 from observability.redaction import redact
 from trainu import correlation, known_names
@@ -72,7 +73,7 @@ class NoEcho(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Return False for a repeated failure."""
-        return (record.module, record.funcName) != ("monitor", "monitor")
+        return not repeats_task(record)
 
 
 def configuration(*, service: str, style: str, level: str, stream: str) -> dict[str, Any]:

@@ -4,15 +4,12 @@ The rule: pages go by key, newest first, nothing is counted, and a question that
 TIME_LIMIT_MS is given up and says so.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from django.db import OperationalError, connection, transaction
 from django.db.models import Q, QuerySet
 
-from observability.event_search import TooBroad
+from observability.bounded_query import bounded
 from observability.models import LogLine
 
 PAGE = 50
@@ -20,7 +17,6 @@ TAIL = 200
 TIME_LIMIT_MS = 2_000
 # Lines come in batches of a second, and a busy process's later than others': the tail looks back so far.
 OVERLAP = timedelta(seconds=10)
-_CANCELED = "57014"
 _EPOCH = datetime.fromtimestamp(0, UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -130,26 +126,6 @@ def parse_key(raw: str) -> Key | None:
     except (ValueError, OverflowError):
         return None
     return key if 0 <= key.id < 1 << 63 else None
-
-
-@contextmanager
-def bounded(milliseconds: int, **parameters: str) -> Iterator[None]:
-    """Run queries with a limit on each one's time, in which PostgreSQL gives up; raises TooBroad then.
-
-    parameters: of PostgreSQL, for these queries.
-    """
-    # Many partitions make any plan look costly enough to compile, which takes longer than to run it.
-    chosen = {"statement_timeout": str(milliseconds), "jit": "off", **parameters}
-    calls = ", ".join(["set_config(%s, %s, true)"] * len(chosen))
-    try:
-        with transaction.atomic():
-            with connection.cursor() as cursor:
-                cursor.execute(f"select {calls}", [word for pair in chosen.items() for word in pair])
-            yield
-    except OperationalError as error:
-        if getattr(error.__cause__, "sqlstate", None) == _CANCELED:
-            raise TooBroad from None
-        raise
 
 
 def _matching(question: Question, now: datetime) -> QuerySet[LogLine]:

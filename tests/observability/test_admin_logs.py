@@ -12,8 +12,8 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from observability import counters, partitions, trace
+from observability.bounded_query import TooBroad
 from observability.counters import Counter
-from observability.event_search import TooBroad
 from observability.logs import search
 from observability.models import Event
 from observability.trace import Moment, Source

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from observability import event_search, partitions
-from observability.event_search import Key, Question, TooBroad
+from observability.bounded_query import BY_BLOOM, TooBroad, set_parameters
+from observability.event_search import Key, Question
 from observability.models import Event
 
 NOW = timezone.now()
@@ -142,7 +143,7 @@ def test_rare_words_are_looked_up_by_the_bloom_index(db: None, monkeypatch: pyte
         event_search.search(Question(correlation_id="nowhere"), now=NOW)
         asked = [query["sql"] for query in queries if query["sql"].startswith("SELECT")][-2:]
         with connection.cursor() as cursor:
-            event_search._use_blooms()
+            set_parameters(**BY_BLOOM)
             for sql in asked:
                 cursor.execute(f"explain {sql}")
                 plan = "\n".join(row[0] for row in cursor.fetchall())

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from observability import partitions
-from observability.event_search import TooBroad
+from observability.bounded_query import TooBroad
 from observability.logs import search
 from observability.logs.search import Key, Question
 from observability.models import LogLine
