@@ -9,17 +9,21 @@ import os
 import random
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from multiprocessing import util
+from typing import Any, Generic, TypeVar
 
 import structlog
 from django.conf import settings
-from django.db import connection
+from django.db import Error, connection
 
 log = structlog.get_logger(__name__)
 
 EVERY_S = 5.0
 NAME = "carrier"
+
+Key = TypeVar("Key", bound=tuple[Any, ...])
 
 _loads: list[Callable[[], None]] = []
 _lock = threading.Lock()
@@ -30,6 +34,56 @@ def load(flush: Callable[[], None]) -> Callable[[], None]:
     """Have `flush` called every few seconds from now on. It keeps what it could not write."""
     _loads.append(flush)
     return flush
+
+
+class Waiting(Generic[Key]):
+    """Counts in memory that wait to be carried. write: adds them to the database, or raises django.db.Error.
+
+    most: kinds of counts held while the database is away; further ones are not counted then.
+    """
+
+    def __init__(self, write: Callable[[Counter[Key]], None], *, most: int) -> None:
+        self._write = write
+        self._most = most
+        self._lock = threading.Lock()
+        self._counts: Counter[Key] = Counter()
+        load(self.flush)
+        os.register_at_fork(after_in_child=self.forget)
+
+    def add(self, key: Key, count: int = 1) -> None:
+        """Count; never raises, never waits for the database."""
+        with self._lock:
+            if len(self._counts) < self._most or key in self._counts:
+                self._counts[key] += count
+        wake()
+
+    def flush(self) -> None:
+        """Carry the counts to the database; on failure keep them for the next time, and raise."""
+        with self._lock:
+            counts = self._counts
+            self._counts = Counter()
+        if not counts:
+            return
+        try:
+            self._write(counts)
+        except Error:
+            with self._lock:
+                self._counts.update(counts)
+            raise
+
+    def forget(self) -> None:
+        """Start empty; a forked child must not carry its parent's counts a second time."""
+        self._lock = threading.Lock()
+        self._counts = Counter()
+
+
+def columns(counts: Counter[Key]) -> list[list[object]]:
+    """Return counts by tuples as columns, the count last, for an insert from unnest.
+
+    Sorted, so that two processes add to the same rows in the same order and cannot deadlock.
+    """
+    rows = [(*key, count) for key, count in sorted(counts.items())]
+    return [list(column) for column in zip(*rows, strict=True)]
 
 
 def wake() -> None:

@@ -4,13 +4,11 @@ The rule: counting never raises and never waits; the carrier brings the counts t
 alerts and pages read them. Numerators come from here, never from log lines.
 """
 
-import os
-import threading
 from collections import Counter as Tally
 from datetime import datetime
 from enum import StrEnum
 
-from django.db import Error, connection
+from django.db import connection
 from django.db.models import Sum
 from django.utils import timezone
 
@@ -30,17 +28,24 @@ class Counter(StrEnum):
     SENTRY_EVENT_DROPPED = "sentry_event_dropped"
 
 
-_lock = threading.Lock()
-_waiting: Tally[tuple[str, str, datetime]] = Tally()
+def _write(counts: Tally[tuple[str, str, datetime]]) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "insert into observability_counterminute as c (name, label, minute, count)"
+            " select * from unnest(%s::text[], %s::text[], %s::timestamptz[], %s::bigint[])"
+            " on conflict (name, label, minute) do update set count = c.count + excluded.count",
+            carrier.columns(counts),
+        )
+
+
+_waiting = carrier.Waiting(_write, most=_MOST)
+flush, forget = _waiting.flush, _waiting.forget
 
 
 def add(counter: Counter, label: str = "", count: int = 1, *, now: datetime | None = None) -> None:
     """Count. label: a word from a closed vocabulary, such as a level or an SQLSTATE; cut at 64."""
     minute = (now or timezone.now()).replace(second=0, microsecond=0)
-    with _lock:
-        if len(_waiting) < _MOST:
-            _waiting[counter.value, label[:64], minute] += count
-    carrier.wake()
+    _waiting.add((counter.value, label[:64], minute), count)
 
 
 def total(counter: Counter, *, since: datetime, label: str | None = None) -> int:
@@ -49,36 +54,3 @@ def total(counter: Counter, *, since: datetime, label: str | None = None) -> int
     if label is not None:
         rows = rows.filter(label=label)
     return int(rows.aggregate(total=Sum("count"))["total"] or 0)
-
-
-@carrier.load
-def flush() -> None:
-    """Carry the counts to the database; on failure keep them for the next time."""
-    global _waiting
-    with _lock:
-        counts, _waiting = _waiting, Tally()
-    if not counts:
-        return
-    # Sorted, so that two processes add to the same rows in the same order and cannot deadlock.
-    rows = [(*key, count) for key, count in sorted(counts.items())]
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "insert into observability_counterminute as c (name, label, minute, count)"
-                " select * from unnest(%s::text[], %s::text[], %s::timestamptz[], %s::bigint[])"
-                " on conflict (name, label, minute) do update set count = c.count + excluded.count",
-                [list(column) for column in zip(*rows, strict=True)],
-            )
-    except Error:
-        with _lock:
-            _waiting.update(counts)
-        raise
-
-
-def forget() -> None:
-    """Start empty; a forked child must not carry its parent's counts a second time."""
-    global _lock, _waiting
-    _lock, _waiting = threading.Lock(), Tally()
-
-
-os.register_at_fork(after_in_child=forget)

@@ -5,13 +5,12 @@ even where the failing work rolls back; the others are carried every few seconds
 """
 
 import os
-import threading
 import time
 from collections import Counter as Tally
 from copy import deepcopy
 from datetime import datetime
 
-from django.db import Error, connection, transaction
+from django.db import connection, transaction
 from django.db.backends.utils import CursorWrapper
 from django.utils import timezone
 
@@ -27,8 +26,6 @@ _MOST = 10_000
 _AGAIN_AFTER_S = 10.0
 _PATIENCE_S = 2
 
-_lock = threading.Lock()
-_waiting: Tally[Key] = Tally()
 _not_before = 0.0
 
 
@@ -38,36 +35,26 @@ def add(verdict: Verdict, *, now: datetime | None = None) -> None:
     key = (minute, verdict.severity.value, verdict.category[:32], verdict.code[:64])
     if verdict.severity is Severity.SEV1 and _write_at_once(key):
         return
-    with _lock:
-        if len(_waiting) < _MOST or key in _waiting:
-            _waiting[key] += 1
-    carrier.wake()
-
-
-@carrier.load
-def flush() -> None:
-    """Carry the counts to the database; on failure keep them for the next time."""
-    global _waiting
-    with _lock:
-        counts, _waiting = _waiting, Tally()
-    if not counts:
-        return
-    try:
-        with transaction.atomic(), connection.cursor() as cursor:
-            _insert(cursor, counts)
-    except Error:
-        with _lock:
-            _waiting.update(counts)
-        raise
+    _waiting.add(key)
 
 
 def forget() -> None:
-    """Start empty; a forked child must not carry its parent's counts a second time."""
-    global _lock, _waiting, _not_before
-    _lock, _waiting, _not_before = threading.Lock(), Tally(), 0.0
+    """Start empty, and try SEV1 at once again; a forked child has not tried yet."""
+    global _not_before
+    _waiting.forget()
+    _not_before = 0.0
 
 
 os.register_at_fork(after_in_child=forget)
+
+
+def _write(counts: Tally[Key]) -> None:
+    with transaction.atomic(), connection.cursor() as cursor:
+        _insert(cursor, counts)
+
+
+_waiting = carrier.Waiting(_write, most=_MOST)
+flush = _waiting.flush
 
 
 def _write_at_once(key: Key) -> bool:
@@ -96,11 +83,9 @@ def _write_at_once(key: Key) -> bool:
 
 
 def _insert(cursor: CursorWrapper, counts: Tally[Key]) -> None:
-    # Sorted, so that two processes add to the same rows in the same order and cannot deadlock.
-    rows = [(*key, count) for key, count in sorted(counts.items())]
     cursor.execute(
         "insert into observability_errorminute as e (minute, severity, category, code, errors)"
         " select * from unnest(%s::timestamptz[], %s::text[], %s::text[], %s::text[], %s::bigint[])"
         " on conflict (minute, severity, category, code) do update set errors = e.errors + excluded.errors",
-        [list(column) for column in zip(*rows, strict=True)],
+        carrier.columns(counts),
     )
