@@ -1,8 +1,11 @@
-"""Which tables of the observer are kept in day partitions. The schedule makes all of them ahead.
+"""Which tables are kept in day partitions: the observer's, and what other apps declare as datasets.
+
+The schedule makes the partitions of all of them ahead.
 
 The rule: a writer that meets a day without a partition makes it, and never loses a row.
 """
 
+from trainu import datasets
 from trainu.partitioned_table import PartitionedTable
 
 EVENTS = PartitionedTable("observability_event")
@@ -17,3 +20,9 @@ AUDIT = PartitionedTable(
 )
 
 ALL = (EVENTS, LOGS, ERROR_LOGS, AUDIT)
+
+
+def present() -> list[PartitionedTable]:
+    """Return the tables of all apps that are kept by the day and are there: migrations also go backwards."""
+    declared = [one.table for one in datasets.registered() if isinstance(one, datasets.Partitions)]
+    return [table for table in dict.fromkeys([*ALL, *declared]) if table.is_there()]

@@ -6,6 +6,7 @@ The rule: a task calls one verb. Schedules are mirrored into django-q2 after eve
 import time
 from typing import Any
 
+from django.db.models import Q
 from django.utils import timezone
 from django_q.models import Schedule
 
@@ -14,7 +15,6 @@ from observability import (
     erasure,
     forward_refusals,
     forwarder,
-    lanes,
     partitions,
     quarantine,
     rollups,
@@ -23,12 +23,14 @@ from observability.audit import chain
 from observability.models import ForwardRejection, QuarantineGroup
 from observability.retention import daily
 from observability.retention import purge as purging
+from trainu import lanes, schedules
 from trainu.datasets import find as find_dataset
+from trainu.schedules import Entry
 
 
 def roll_up() -> int:
     """Keep the roll-ups a second behind the events."""
-    return lanes.run("roll_up", lambda: rollups.roll(now=timezone.now()).behind)
+    return lanes.run("roll-up", lambda: rollups.roll(now=timezone.now()).behind)
 
 
 def forward() -> int:
@@ -52,7 +54,7 @@ def forward() -> int:
 def keep_partitions() -> list[str]:
     """Make partitions ahead, and summarise what was written for the block-range indexes."""
     made = make_partitions_ahead()
-    for table in partitions.ALL:
+    for table in partitions.present():
         table.summarise(now=timezone.now())
     return made
 
@@ -102,36 +104,43 @@ def forget() -> list[int]:
     return [left.pk for left in erasure.unfinished()]
 
 
-SCHEDULES: dict[str, dict[str, Any]] = {
-    "roll-up lane": {"func": "observability.tasks.roll_up", "minutes": 1},
-    "forward lane": {"func": "observability.tasks.forward", "minutes": 1},
-    "database figures": {"func": "observability.tasks.read_database_figures", "minutes": 1},
-    "partitions": {"func": "observability.tasks.keep_partitions", "minutes": 5},
-    "purge": {"func": "observability.tasks.purge", "minutes": 10},
-    "erasures": {"func": "observability.tasks.forget", "minutes": 5},
-    "audit checkpoint": {"func": "observability.tasks.checkpoint_audit", "minutes": 1440},
-    "audit verification": {"func": "observability.tasks.verify_audit", "minutes": 1440},
-}
+SCHEDULES = (
+    Entry("roll-up lane", "observability.tasks.roll_up", minutes=1),
+    Entry("forward lane", "observability.tasks.forward", minutes=1),
+    Entry("database figures", "observability.tasks.read_database_figures", minutes=1),
+    Entry("partitions", "observability.tasks.keep_partitions", minutes=5),
+    Entry("purge", "observability.tasks.purge", minutes=10),
+    Entry("erasures", "observability.tasks.forget", minutes=5),
+    Entry("audit checkpoint", "observability.tasks.checkpoint_audit", minutes=1440),
+    Entry("audit verification", "observability.tasks.verify_audit", minutes=1440),
+)
 
 
 def mirror_schedules(**_signal: Any) -> None:
-    """Make django-q2's schedules agree with the table; those of staff stay as they are."""
-    for name, entry in SCHEDULES.items():
+    """Make django-q2's schedules agree with what all apps declare.
+
+    One that is declared no longer goes. Those of staff stay: they run other functions, or with arguments.
+    """
+    declared = schedules.registered()
+    for entry in declared:
         Schedule.objects.update_or_create(
-            name=name,
+            name=entry.name,
             defaults={
-                "func": entry["func"],
+                "func": entry.func,
                 "schedule_type": Schedule.MINUTES,
-                "minutes": entry["minutes"],
+                "minutes": entry.minutes,
                 "repeats": -1,
             },
         )
+    ours = Q(func__startswith="observability.tasks.") | Q(func__startswith="sync.tasks.")
+    bare = Schedule.objects.filter(ours, args__isnull=True, kwargs__isnull=True)
+    bare.exclude(name__in=[entry.name for entry in declared]).delete()
 
 
 def make_partitions_ahead(**_signal: Any) -> list[str]:
     """After a migration a fresh database is ready to take rows in; return the partitions made."""
     now = timezone.now()
-    return [table.partition(day) for table in partitions.ALL for day in table.ensure_ahead(now)]
+    return [table.partition(day) for table in partitions.present() for day in table.ensure_ahead(now)]
 
 
 def resend(uuids: list[str]) -> tuple[int, int]:

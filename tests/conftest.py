@@ -1,14 +1,30 @@
 """Fixtures that every test may want. PostgreSQL is real and ours; nothing of our own is mocked."""
 
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from django.conf import settings
+from django.contrib.auth.models import Permission, User
 from django.db import connection
+from django.test import Client
 
-from observability import api_keys, counters, custom_events, health, rate_limit, timings
+from observability import api_keys, counters, custom_events, health, rate_limit, sync_receivers, timings
 from observability.errors import counts
+from sync.webhooks import pace, troubles
+
+Staff = Callable[..., Client]
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Run whole folders in two processes, which then have a database server each; single files in this one.
+
+    `-n 0` runs everything in one process, as a server that DATABASE_URL names demands.
+    """
+    is_whole = all(Path(argument).is_dir() for argument in config.args)
+    return 2 if is_whole and not os.environ.get("DATABASE_URL") else 0
 
 
 @pytest.fixture(scope="session")
@@ -42,10 +58,36 @@ def _clean_memory() -> Iterator[None]:
     custom_events.forget()
     health.monitor.forget()
     rate_limit.forget()
+    sync_receivers.reports.forget()
     timings.recorder.reset()
+    troubles.forget()
+    pace.forget()
 
 
 @pytest.fixture
 def key(db: None) -> str:
     """An API key that may report events."""
     return api_keys.issue("tests", ["events:write"], limit_per_minute=0)[1]
+
+
+@pytest.fixture
+def boss(admin_user: User) -> Client:
+    """A browser in which a superuser is signed in."""
+    client = Client()
+    client.force_login(admin_user)
+    return client
+
+
+@pytest.fixture
+def staff(db: None) -> Staff:
+    """Sign in as a member of staff who holds exactly these permissions."""
+
+    def signed_in(*codenames: str, **options: Any) -> Client:
+        user = User.objects.create_user("nora", is_staff=True)
+        user.user_permissions.set(Permission.objects.filter(codename__in=codenames))
+        assert user.user_permissions.count() == len(codenames)
+        client = Client(**options)
+        client.force_login(user)
+        return client
+
+    return signed_in

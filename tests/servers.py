@@ -2,10 +2,12 @@
 
 import gzip
 import json
+import os
+import random
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -252,10 +254,17 @@ class _Server(ThreadingHTTPServer):
 
 
 def free_port() -> int:
-    """Return a port on which nothing listens, for an outside service that is down."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Return a port on which nothing listens, for a server to start or an outside service that is down.
+
+    Below those that the kernel gives to whoever connects, and from a range of this test process's own:
+    nobody takes it before the server does.
+    """
+    process = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    while True:
+        port = 10_000 + process % 10 * 2_000 + random.SystemRandom().randrange(2_000)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 @contextmanager

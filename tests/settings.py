@@ -5,12 +5,22 @@ They stand in a module because pytest-django reads settings before any conftest.
 
 import os
 import tempfile
+from pathlib import Path
 
 # Two runs at once need a folder each: name it.
-folder = os.environ.get("TRAINU_TEST_DATA_DIR", f"{tempfile.gettempdir()}/trainu-tests-{os.getuid()}")
+FOLDER = "TRAINU_TEST_DATA_DIR"
+folder = os.environ.get(FOLDER, f"{tempfile.gettempdir()}/trainu-tests-{os.getuid()}")
+# What is installed and compiled once for all processes of a run, and for later runs.
+SHARED_DIR = Path(folder)
+if process := os.environ.get("PYTEST_XDIST_WORKER"):
+    # Each process of a run has a server of its own: transaction ids, which roll-ups go by, are a server's.
+    folder = f"{folder}/{process}"
+    if os.environ.get("DATABASE_URL"):
+        raise SystemExit("Two processes cannot share the server that DATABASE_URL names: pytest -n 0")
 # Nothing of the developer's own environment reaches a test, except a server named on purpose.
-for name in [name for name in os.environ if name.startswith(("TRAINU_", "POSTHOG_", "SENTRY_"))]:
-    del os.environ[name]
+for name in [name for name in os.environ if name.startswith(("TRAINU_", "POSTHOG_", "SENTRY_", "GHL_"))]:
+    if name != FOLDER:
+        del os.environ[name]
 os.environ["TRAINU_DATA_DIR"] = folder
 os.environ["TRAINU_LOG_LEVEL"] = "ERROR"
 os.environ["TRAINU_SECRET_KEY"] = "only-for-tests-on-loopback-0123456789abcdefghijkl"

@@ -25,6 +25,12 @@ class PartitionedTable:
     name: str
     after_create: str = ""
 
+    def is_there(self) -> bool:
+        """Tell whether the table itself has been made."""
+        with connection.cursor() as cursor:
+            cursor.execute("select to_regclass(%s) is not null", [self.name])
+            return bool(cursor.fetchone()[0])
+
     def partition(self, day: date) -> str:
         """Return the partition's name for a day."""
         return f"{self.name}_{day:%Y%m%d}"

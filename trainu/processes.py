@@ -34,6 +34,11 @@ def web_command(port: int, *, host: str = "127.0.0.1", workers: int = 2, threads
     ]
 
 
+# What `qcluster` ends with when its workers stand still (EX_TEMPFAIL: another start helps), in words.
+STUCK = 75
+WORKERS_ENDINGS = {STUCK: "ended because nothing moved in it any more"}
+
+
 def workers_command() -> list[str]:
     """Return how django-q2's cluster is run."""
     return [sys.executable, "manage.py", "qcluster"]

@@ -24,11 +24,15 @@ _PR_SET_PDEATHSIG = 1
 
 @dataclass
 class Service:
-    """One process: what it is called, how it is run, and how it has fared."""
+    """One process: what it is called, how it is run, and how it has fared.
+
+    endings: what it means when it ends with a code, as words that can follow its name.
+    """
 
     name: str
     command: Sequence[str]
     environment: Mapping[str, str]
+    endings: Mapping[int, str] = field(default_factory=dict)
     process: subprocess.Popen[bytes] | None = None
     started_at: float = 0.0
     deaths: int = 0
@@ -101,9 +105,9 @@ class Supervisor:
         service.deaths = 0 if now - service.started_at > WELL_AFTER_S else service.deaths + 1
         pause_s = min(LONGEST_PAUSE_S, 2.0 ** max(0, service.deaths - 1))
         service.start_again_at = now + pause_s
-        self.say(
-            f"{service.name} ended with {service.process.returncode}; it starts again in {pause_s:.0f} s."
-        )
+        code = service.process.returncode
+        how = service.endings.get(code, f"ended with {code}")
+        self.say(f"{service.name} {how}; it starts again in {pause_s:.0f} s.")
 
     def _end_group(self, service: Service) -> None:
         assert service.process is not None

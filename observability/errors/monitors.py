@@ -13,6 +13,9 @@ from django.utils.text import slugify
 from sentry_sdk.crons import capture_checkin
 from sentry_sdk.crons.consts import MonitorStatus
 
+from trainu import schedules
+from trainu.schedules import Entry
+
 # django-q2's scheduler looks every 30 s, and a lane is given up after 110 s.
 _MARGIN_MIN = 3
 _LONGEST_RUN_MIN = 5
@@ -31,21 +34,16 @@ class CheckIn:
 
 def is_schedule(task: dict[str, Any]) -> bool:
     """Tell whether django-q2 started this task for one of our schedules: its group is the schedule's name."""
-    from observability.tasks import SCHEDULES
-
-    entry = SCHEDULES.get(str(task.get("group")))
-    return entry is not None and task.get("func") == entry["func"]
+    return _entry(task) is not None
 
 
 def start(task: dict[str, Any]) -> CheckIn | None:
     """Tell Sentry that a schedule's run has started; None where there is nobody to tell."""
-    if not sentry_sdk.get_client().is_active() or not is_schedule(task):
+    entry = _entry(task)
+    if not sentry_sdk.get_client().is_active() or entry is None:
         return None
-    from observability.tasks import SCHEDULES
-
-    name = str(task["group"])
-    config = monitor_config(SCHEDULES[name])
-    slug = slugify(name)
+    config = monitor_config(entry)
+    slug = slugify(entry.name)
     check_in_id = capture_checkin(
         monitor_slug=slug,
         status=MonitorStatus.IN_PROGRESS,
@@ -67,15 +65,19 @@ def finish(check_in: CheckIn | None, *, well: bool) -> None:
     )
 
 
-def monitor_config(schedule: dict[str, Any]) -> dict[str, Any]:
+def monitor_config(entry: Entry) -> dict[str, Any]:
     """Return what Sentry is to expect of a schedule: how often, how late, how long, all in minutes."""
-    minutes = int(schedule.get("minutes") or _A_DAY_MIN)
-    is_rare = minutes >= _A_DAY_MIN
+    is_rare = entry.minutes >= _A_DAY_MIN
     return {
-        "schedule": {"type": "interval", "value": minutes, "unit": "minute"},
+        "schedule": {"type": "interval", "value": entry.minutes, "unit": "minute"},
         "checkin_margin": 30 if is_rare else _MARGIN_MIN,
         "max_runtime": 60 if is_rare else _LONGEST_RUN_MIN,
         # One late start is no outage.
         "failure_issue_threshold": 1 if is_rare else 3,
         "recovery_threshold": 1,
     }
+
+
+def _entry(task: dict[str, Any]) -> Entry | None:
+    entry = schedules.find(str(task.get("group")))
+    return entry if entry and task.get("func") == entry.func else None

@@ -21,7 +21,7 @@ from observability import counters, timings
 from observability.counters import Counter
 from observability.errors import outgoing, units
 from observability.errors.classification import Verdict
-from trainu import correlation
+from trainu import correlation, secret_paths
 from trainu.faults import Fault
 
 if TYPE_CHECKING:
@@ -125,7 +125,11 @@ def send(
     context = exception.context if isinstance(exception, Fault) else {}
     event["extra"] = {**context, **fields}
     if request := units.request_in_hand():
-        event["request"] = {"method": request.method, "url": request.path, "headers": dict(request.headers)}
+        event["request"] = {
+            "method": request.method,
+            "url": secret_paths.shown(request.path),
+            "headers": dict(request.headers),
+        }
         name = timings.route_of(request)
     event["transaction"] = name
     hint |= {

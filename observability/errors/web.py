@@ -12,6 +12,7 @@ from django.http import HttpRequest, HttpResponse
 
 from observability.errors import reporting, units
 from observability.errors.classification import Unit
+from trainu import secret_paths
 
 _UID = "observability.on_request_exception"
 
@@ -37,5 +38,7 @@ def on_request_exception(request: HttpRequest | None = None, **_signal: Any) -> 
     """Report what nobody has caught and nobody has logged; receiver of got_request_exception."""
     exception = sys.exc_info()[1]
     if exception is not None:
-        ids = {"method": request.method, "path": request.path} if request is not None else {}
+        ids = {}
+        if request is not None:
+            ids = {"method": request.method, "path": secret_paths.shown(request.path)}
         reporting.report(exception, unit=Unit.WEB, event="request_failed", **ids)

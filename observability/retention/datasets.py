@@ -167,6 +167,13 @@ MACHINERY: tuple[Dataset, ...] = (
         why="a failure of last week is still being looked into",
     ),
     Rows(
+        name="heartbeats",
+        label="Signs of life of lanes and clusters that are gone",
+        tables=(Table(model="observability.Heartbeat", at="beat_at"),),
+        default_days=1,
+        most_days=400,
+    ),
+    Rows(
         name="sessions",
         label="Sign-ins that have expired",
         tables=(Table(model="sessions.Session", at="expire_date"),),

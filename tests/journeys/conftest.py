@@ -29,7 +29,7 @@ def transactional_db(django_db_setup: None, django_db_blocker: Any) -> Iterator[
 def python_cache() -> dict[str, str]:
     """Let child processes share compiled modules, also where Python is told not to write them beside
     the sources: it halves the time that each takes to start."""
-    return {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(settings.DATA_DIR / "python-cache")}
+    return {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(settings.SHARED_DIR / "python-cache")}
 
 
 @pytest.fixture

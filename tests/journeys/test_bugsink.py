@@ -4,7 +4,6 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -42,7 +41,7 @@ PLAIN = (DataLossFault, MassSendFault, SyncFault, AuthFault, DatabaseFault, Degr
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bugsink]:
     """A Bugsink of this session. Where it cannot be installed the test is skipped, but never in CI."""
     try:
-        with bugsink.running(Path(django_settings.DATA_DIR), tmp_path_factory.mktemp("bugsink")) as running:
+        with bugsink.running(django_settings.SHARED_DIR, tmp_path_factory.mktemp("bugsink")) as running:
             yield running
     except CannotInstall as reason:
         if os.environ.get("CI"):

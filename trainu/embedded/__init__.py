@@ -6,6 +6,7 @@ The rule: production code never imports this room; only settings do, when no ser
 import contextlib
 import logging
 import os
+import threading
 import warnings
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ jit = off
 random_page_cost = 1.1
 autovacuum_naptime = 15s
 """
+_one_thread = threading.Lock()
 
 
 def handle(data_dir: Path) -> Any:
@@ -52,6 +54,12 @@ def start(data_dir: Path, *, name: str) -> str:
 
     It listens on a Unix socket only. It stops when the last process that called this one ends.
     """
+    # The wheel's lock keeps processes apart, and fails where threads of one meet in it.
+    with _one_thread:
+        return _start(data_dir, name)
+
+
+def _start(data_dir: Path, name: str) -> str:
     server = handle(data_dir)
     folder = data_dir / "postgres"
     if not (folder / "trainu.conf").exists():

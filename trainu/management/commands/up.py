@@ -60,8 +60,9 @@ class Command(BaseCommand):
         if options["demo"]:
             from trainu.demo import world
 
-            environment |= world.environment()
-            services += world.services(environment)
+            environment |= world.environment(seed=options["seed"])
+            url = _address(options)
+            services += world.services(environment, seed=options["seed"], url=url)
             login = world.populate(
                 days=DEMO_DAYS, seed=options["seed"], password=_demo_password(), stream=sys.stderr
             )
@@ -115,14 +116,18 @@ class Command(BaseCommand):
         )
         return [
             Service("Web server", web, shared | {"TRAINU_PROCESS": "web"}),
-            Service("Workers", processes.workers_command(), shared | {"TRAINU_PROCESS": "worker"}),
+            Service(
+                "Workers",
+                processes.workers_command(),
+                shared | {"TRAINU_PROCESS": "worker"},
+                endings=processes.WORKERS_ENDINGS,
+            ),
         ]
 
     def _announce(
         self, supervisor: Supervisor, options: dict[str, Any], environment: dict[str, str], login: str
     ) -> None:
-        host = "127.0.0.1" if options["host"] == "0.0.0.0" else options["host"]
-        url = f"http://{host}:{options['port']}"
+        url = _address(options)
         deadline = time.monotonic() + READY_S
         supervisor.watch(until=lambda: _answers(f"{url}/api/health/ready") or time.monotonic() > deadline)
         if supervisor.stopping:
@@ -132,7 +137,9 @@ class Command(BaseCommand):
                 f"The web server did not become ready within {READY_S:.0f} s; see the log above."
             )
         start_lanes()
-        for line in _greeting(url, login=login, posthog=_posthog(environment), sentry=_sentry(environment)):
+        states = {"PostHog": _posthog, "Sentry": _sentry, "GoHighLevel": _ghl}
+        integrations = {name: state(environment) for name, state in states.items()}
+        for line in _greeting(url, login=login, integrations=integrations):
             self.say(line)
 
     @contextlib.contextmanager
@@ -143,6 +150,11 @@ class Command(BaseCommand):
             yield
         finally:
             signal.signal(signal.SIGTERM, previous)
+
+
+def _address(options: dict[str, Any]) -> str:
+    host = "127.0.0.1" if options["host"] == "0.0.0.0" else options["host"]
+    return f"http://{host}:{options['port']}"
 
 
 def start_lanes() -> None:
@@ -225,16 +237,27 @@ def _sentry(environment: dict[str, str]) -> str:
     return "off   set SENTRY_DSN to send errors on; they are counted and logged here"
 
 
-def _greeting(url: str, *, login: str, posthog: str, sentry: str) -> list[str]:
+def _ghl(environment: dict[str, str]) -> str:
+    """Return whether GoHighLevel is synchronised, in a line."""
+    from sync.models import Location
+
+    count = Location.objects.count()
+    if not count:
+        return "off   add a location under Operations to synchronise it"
+    places = "1 location" if count == 1 else f"{count} locations"
+    simulated = ", simulated on this machine" if "GHL_BASE_URL" in environment else ""
+    return f"on    {places}{simulated}"
+
+
+def _greeting(url: str, *, login: str, integrations: dict[str, str]) -> list[str]:
     """Return what a person wants to know once everything runs."""
     return [
         "",
         f"Ready: {url}/",
         "",
-        f"  API        {url}/api/docs",
-        f"  Sign in    {login or _who_may_sign_in()}",
-        f"  PostHog    {posthog}",
-        f"  Sentry     {sentry}",
+        f"  API          {url}/api/docs",
+        f"  Sign in      {login or _who_may_sign_in()}",
+        *(f"  {name:<13}{state}" for name, state in integrations.items()),
         "",
         "Ctrl-C stops everything.",
         "",
