@@ -8,8 +8,10 @@ class ObservabilityConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from observability import receivers
+        from observability import rate_limit, receivers
         from observability.errors import sentry
+        from trainu import scopes
 
         receivers.connect()
+        scopes.recognise_by(rate_limit.admit)
         sentry.configure()

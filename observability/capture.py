@@ -25,12 +25,16 @@ from trainu import correlation, known_names
 # Not frozen, and so not three times as slow to make: there is one for each event of a batch.
 @dataclass(slots=True)
 class Occurrence:
-    """One event that happened. timestamp: aware, when it happened. uuid: its identity for ever."""
+    """One event that happened. timestamp: aware, when it happened. uuid: its identity for ever.
+
+    correlation_id: of the work that it belongs to, where that is not its batch's.
+    """
 
     event: Event | CustomEvent
     distinct_id: str
     timestamp: datetime
     uuid: UUID
+    correlation_id: str | None = None
 
 
 def capture(
@@ -73,4 +77,5 @@ def _row(occurrence: Occurrence) -> Row:
         event=event.name,
         distinct_id=distinct_id,
         properties=properties,
+        correlation_id=occurrence.correlation_id,
     )

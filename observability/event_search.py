@@ -14,8 +14,8 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 
-from observability.bounded_query import BY_BLOOM, bounded, set_parameters
 from observability.models import Event
+from trainu.bounded_query import BY_BLOOM, bounded, set_parameters
 
 PAGE = 50
 COUNT_LIMIT = 1_000

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from django.db import connection
 
+from observability import api_keys
 from observability.api_keys import Caller
 from trainu.problem import Problem
 
@@ -68,9 +69,15 @@ def spend(caller: Caller, cost: int) -> None:
     if chunk > cost and _take(caller.id, limit, bucket, cost):
         return
     wait = _wait(caller.id, limit, bucket, cost)
-    raise Problem(
-        429, "rate_limited", f"This key may send {limit} events a minute. Wait, then retry.", retry_after=wait
-    )
+    what = f"This key may send {limit} events or requests a minute. Wait, then retry."
+    raise Problem(429, "rate_limited", what, retry_after=wait)
+
+
+def admit(key: str | None, scope: str, *, cost: int) -> Caller:
+    """Return who calls, for `trainu.scopes`; raises Problem 401, 403, and 429 as `spend` does."""
+    caller = api_keys.require(key, scope)
+    spend(caller, cost)
+    return caller
 
 
 def _take(key: int, limit: int, bucket: int, cost: int) -> bool:

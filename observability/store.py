@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from typing import LiteralString
 from uuid import UUID
 
 import psycopg
@@ -19,7 +18,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.utils import timezone
 
 from observability import partitions
-from trainu import transactions
+from trainu import statements, transactions
 from trainu.database import heal
 
 log = structlog.get_logger(__name__)
@@ -32,8 +31,8 @@ _TRIES = 3
 # Rows go in sorted by uuid (see `insert`), so two batches with the same uuids lock in the same order.
 _INSERT = """
 with incoming as (
-    select * from unnest(%b::uuid[], %b::timestamptz[], %b::text[], %b::text[], %b::text[])
-        as t(uuid, timestamp, event, distinct_id, properties)
+    select * from unnest(%b::uuid[], %b::timestamptz[], %b::text[], %b::text[], %b::text[], %b::text[])
+        as t(uuid, timestamp, event, distinct_id, properties, correlation_id)
 ), fresh as (
     insert into observability_seenuuid (uuid, seen_on)
     select uuid, current_date from incoming
@@ -42,7 +41,7 @@ with incoming as (
 )
 insert into observability_event
     (uuid, timestamp, event, distinct_id, properties, correlation_id, source, api_key_id)
-select uuid, timestamp, event, distinct_id, properties::jsonb, %b, %b, %b
+select uuid, timestamp, event, distinct_id, properties::jsonb, coalesce(correlation_id, %b), %b, %b
 from incoming join fresh using (uuid)
 on conflict do nothing
 """
@@ -60,18 +59,22 @@ on conflict (day) do update set xid = greatest(b.xid, excluded.xid)
 # Not frozen, and so not three times as slow to make: there is one for each event of a batch.
 @dataclass(slots=True)
 class Row:
-    """An event as it is stored. properties: JSON text, redacted. timestamp: aware."""
+    """An event as it is stored. properties: JSON text, redacted. timestamp: aware.
+
+    correlation_id: of its own, where that is not its batch's.
+    """
 
     uuid: UUID
     timestamp: datetime
     event: str
     distinct_id: str
     properties: str
+    correlation_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a batch came from: one for all of its rows."""
+    """Where a batch came from: one for all of its rows that say nothing else."""
 
     source: str
     correlation_id: str
@@ -88,12 +91,15 @@ def insert(rows: Sequence[Row], origin: Origin) -> int:
     ordered = [unique[uuid] for uuid in sorted(unique)]
     if not ordered:
         return 0
+    own = [row.correlation_id for row in ordered]
     parameters = (
         [row.uuid for row in ordered],
         [row.timestamp for row in ordered],
         [row.event for row in ordered],
         [row.distinct_id for row in ordered],
         [row.properties for row in ordered],
+        # unnest fills a shorter list up with nulls, so that the ordinary batch sends none of these.
+        own if any(own) else [],
         origin.correlation_id,
         origin.source,
         origin.api_key_id,
@@ -104,10 +110,10 @@ def insert(rows: Sequence[Row], origin: Origin) -> int:
 
     def execute() -> int:
         if not backfilled:
-            return _execute(connection, _INSERT, parameters)
+            return statements.count(_INSERT, parameters, on=connection)
         with transaction.atomic(using=connection.alias):
-            _execute(connection, _NOTE_BACKFILL, (backfilled,))
-            return _execute(connection, _INSERT, parameters)
+            statements.count(_NOTE_BACKFILL, (backfilled,), on=connection)
+            return statements.count(_INSERT, parameters, on=connection)
 
     return _persist(connection, execute, ordered)
 
@@ -115,22 +121,6 @@ def insert(rows: Sequence[Row], origin: Origin) -> int:
 def days(rows: Iterable[Row]) -> set[date]:
     """Return the days, in UTC, whose partitions hold the rows."""
     return {row.timestamp.astimezone(UTC).date() for row in rows}
-
-
-def _execute(
-    connection: BaseDatabaseWrapper, statement: LiteralString, parameters: tuple[object, ...]
-) -> int:
-    """Run a statement with server-side binding; Django's own cursor would render 1,000 literals."""
-    connection.ensure_connection()
-    started = time.perf_counter()
-    with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
-        cursor.execute(statement, parameters, prepare=True)
-        stored = cursor.rowcount
-    for wrapper in connection.execute_wrappers:
-        # This cursor goes past Django's wrappers, so the clock among them is told.
-        if observe := getattr(wrapper, "observe", None):
-            observe(time.perf_counter() - started)
-    return stored
 
 
 def _persist(connection: BaseDatabaseWrapper, execute: Callable[[], int], rows: list[Row]) -> int:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from observability.bounded_query import TooBroad
+from trainu.bounded_query import TooBroad
 
 MOST = 200
 TIME_LIMIT_MS = 2_000

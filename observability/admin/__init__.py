@@ -1,6 +1,7 @@
 """The observer in the admin, one noun a file. Pages parse, call one verb, and render."""
 
 from observability.admin import (
+    accounts,
     api_key,
     audit,
     erasure,
@@ -18,6 +19,7 @@ from observability.admin import (
 )
 
 __all__ = [
+    "accounts",
     "api_key",
     "audit",
     "erasure",

@@ -11,9 +11,9 @@ from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from observability import api_keys
-from observability.admin.rendering import Explained, code, pill
-from observability.audit.receivers import history_only
 from observability.models import ApiKey
+from trainu.admin_records import Explained, history_only
+from trainu.admin_rendering import code, pill
 from trainu.admin_site import site
 from trainu.templatetags.time import ago
 

@@ -15,16 +15,16 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST
 
 from observability import health
-from observability.admin.rendering import seen
 from observability.audit import export, search
 from observability.audit.actions import Action, groups
 from observability.audit.recording import record
 from observability.audit.search import Question
-from observability.bounded_query import TooBroad
 from observability.event_search import parse_key
 from observability.models import AuditEntry, AuditLink, AuditVerification
 from trainu import navigation
+from trainu.admin_rendering import seen
 from trainu.admin_site import site
+from trainu.bounded_query import TooBroad
 
 _VIEW = "observability.view_auditentry"
 _EXPORT = "observability.export_auditentry"

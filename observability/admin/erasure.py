@@ -18,9 +18,10 @@ from django.utils.safestring import SafeString
 from django_q.tasks import async_task
 
 from observability import erasure
-from observability.admin.rendering import ReadOnly, code, pill
 from observability.erasure import mention
 from observability.models import Erasure
+from trainu.admin_records import ReadOnly
+from trainu.admin_rendering import code, pill
 from trainu.admin_site import site
 from trainu.templatetags.time import ago
 

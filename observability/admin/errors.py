@@ -7,8 +7,8 @@ from django.urls import reverse
 from django.utils import timezone
 
 from observability import health
-from observability.admin.rendering import pill
 from observability.errors import figures
+from trainu.admin_rendering import pill
 from trainu.admin_site import Card, site
 from trainu.faults import Severity
 

@@ -13,9 +13,10 @@ from django.utils.safestring import SafeString
 
 from observability import custom_events, definitions, quarantine
 from observability.admin.event_definition_form import EventDefinitionForm
-from observability.admin.rendering import Explained, pill, pretty
 from observability.admin.schema_words import properties
 from observability.models import EventDefinition, QuarantineGroup
+from trainu.admin_records import Explained
+from trainu.admin_rendering import pill, pretty
 from trainu.templatetags.time import ago
 
 _TONES = {"catalog": "info", "custom": "ok", "retired": "warn"}

@@ -9,9 +9,9 @@ from django.contrib.admin.widgets import AdminTextareaWidget
 from django.core.exceptions import ValidationError
 
 from observability import custom_events
-from observability.admin.rendering import seen
 from observability.catalog import CATALOG
 from observability.models import EventDefinition
+from trainu.admin_rendering import seen
 
 NAME = re.compile(r"[a-z][a-z0-9_]{1,63}", re.ASCII)
 

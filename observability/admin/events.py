@@ -7,11 +7,11 @@ from django.template.response import TemplateResponse
 from django.utils import timezone
 
 from observability import event_search
-from observability.admin.rendering import pretty
-from observability.bounded_query import TooBroad
 from observability.event_search import Question
 from observability.models import ApiKey, EventDefinition, ForwardRejection
+from trainu.admin_rendering import pretty
 from trainu.admin_site import site
+from trainu.bounded_query import TooBroad
 
 
 def events(request: HttpRequest) -> HttpResponse:

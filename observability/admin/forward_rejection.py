@@ -8,11 +8,12 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django_q.tasks import async_task
 
-from observability.admin.rendering import ReadOnly, pill
 from observability.audit.actions import Action
 from observability.audit.recording import record
 from observability.event_search import Key
 from observability.models import ForwardRejection
+from trainu.admin_records import ReadOnly
+from trainu.admin_rendering import pill
 from trainu.templatetags.time import ago
 
 

@@ -11,13 +11,13 @@ from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
 from django.utils import timezone
 
-from observability.admin.rendering import cut, pretty, seen
-from observability.bounded_query import TooBroad
 from observability.logs import drops, search
 from observability.logs.search import Question
 from observability.models import LogLine
 from observability.trace_sources import LEVEL_TONES
+from trainu.admin_rendering import cut, pretty, seen
 from trainu.admin_site import site
+from trainu.bounded_query import TooBroad
 
 _VIEW = "observability.view_logline"
 _UNTOLD = {"exception", "request_id", "stack", "lineno", "pathname"}

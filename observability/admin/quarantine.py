@@ -16,11 +16,12 @@ from django.views.decorators.http import require_POST
 from django_q.tasks import async_task
 
 from observability.admin.event_definition_form import NAME
-from observability.admin.rendering import ReadOnly, pill, pretty_text
 from observability.audit.actions import Action
 from observability.audit.recording import record
 from observability.models import ApiKey, EventDefinition, QuarantinedEvent, QuarantineGroup
 from observability.refusals import Code
+from trainu.admin_records import ReadOnly
+from trainu.admin_rendering import pill, pretty_text
 from trainu.admin_site import site
 from trainu.templatetags.time import ago
 

@@ -16,9 +16,10 @@ from django.utils.safestring import SafeString
 from django.views.decorators.http import require_POST
 from django_q.tasks import async_task
 
-from observability.admin.rendering import Explained, ReadOnly, pill
 from observability.models import PurgeRun, RetentionPolicy
 from observability.retention import policies, purge
+from trainu.admin_records import Explained, ReadOnly
+from trainu.admin_rendering import pill
 from trainu.admin_site import site
 from trainu.datasets import Dataset, find, registered
 from trainu.templatetags.time import ago

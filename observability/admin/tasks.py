@@ -20,11 +20,12 @@ from django.utils.safestring import SafeString
 from django_q.models import Failure, OrmQ, Schedule, Success, Task
 from django_q.tasks import async_task
 
-from observability.admin.rendering import Explained, ReadOnly, block, code, cut, pill
 from observability.audit.actions import Action
 from observability.audit.recording import record
 from observability.redaction import redact
-from observability.tasks import SCHEDULES
+from trainu import schedules
+from trainu.admin_records import Explained, ReadOnly
+from trainu.admin_rendering import block, code, cut, pill
 from trainu.templatetags.time import ago
 
 for model in (Schedule, Failure, Success, OrmQ):
@@ -195,7 +196,7 @@ class ScheduleAdmin(Explained):
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Without its own schedules the service would stand still."""
-        return bool(request.user.is_superuser) and (obj is None or obj.name not in SCHEDULES)
+        return bool(request.user.is_superuser) and (obj is None or schedules.find(obj.name) is None)
 
     def get_actions(self, request: HttpRequest) -> Any:
         actions = super().get_actions(request)

@@ -12,9 +12,9 @@ from django.utils import timezone
 from ninja import Router
 
 from observability import api_keys, health
-from observability.api.auth import bearer
 from observability.health import Report, Status
 from observability.models import ApiKey
+from trainu.scopes import bearer
 
 router = Router(tags=["health"])
 

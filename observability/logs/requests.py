@@ -15,13 +15,21 @@ from django.http import HttpRequest, HttpResponse
 from django_structlog.middlewares import RequestMiddleware
 from django_structlog.signals import bind_extra_request_finished_metadata
 
-from trainu import known_names
+from trainu import known_names, secret_paths
 
 log = structlog.get_logger(__name__)
 
-# Ingestion and health: thousands of requests a second, or one a second for ever. And the live tail, which
-# would otherwise show little but its own questions.
-BUSY = ("/api/events", "/api/health", "/batch", "/capture", "/static/", "/admin/logs/tail/")
+# Ingestion, webhooks and health: thousands of requests a second, or one a second for ever. And the live tail,
+# which would otherwise show little but its own questions.
+BUSY = (
+    "/api/events",
+    "/api/webhooks/",
+    "/api/health",
+    "/batch",
+    "/capture",
+    "/static/",
+    "/admin/logs/tail/",
+)
 
 
 class RequestLogMiddleware(RequestMiddleware):
@@ -44,8 +52,8 @@ class RequestLogMiddleware(RequestMiddleware):
 
     @staticmethod
     def format_request(request: HttpRequest) -> str:
-        """Return method and path; a query may hold anything."""
-        return f"{request.method} {request.path}"
+        """Return method and path; a query may hold anything, and so may an address that is a secret."""
+        return f"{request.method} {secret_paths.shown(request.path)}"
 
     @staticmethod
     def bind_user_id(request: HttpRequest) -> None:

@@ -9,8 +9,8 @@ from datetime import UTC, datetime, timedelta
 
 from django.db.models import Q, QuerySet
 
-from observability.bounded_query import bounded
 from observability.models import LogLine
+from trainu.bounded_query import bounded
 
 PAGE = 50
 TAIL = 200

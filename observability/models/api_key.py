@@ -13,6 +13,9 @@ class ApiKey(models.Model):
         EVENTS_WRITE = "events:write", "Report events"
         EVENTS_BACKFILL = "events:backfill", "Report events up to two years old"
         HEALTH_READ = "health:read", "Read the details of health"
+        SYNC_WRITE = "sync:write", "Enqueue jobs for GoHighLevel"
+        SYNC_READ = "sync:read", "Read jobs, dead letters and bulk operations"
+        SYNC_OPERATE = "sync:operate", "Redrive, discard, reconcile, pause"
 
     name = models.CharField(max_length=80, unique=True, help_text="Who uses it, such as booking-app.")
     prefix = models.CharField(max_length=16, unique=True, editable=False)
@@ -36,7 +39,14 @@ class ApiKey(models.Model):
         constraints = [
             models.CheckConstraint(
                 condition=Q(
-                    scopes__contained_by=["events:write", "events:backfill", "health:read"],
+                    scopes__contained_by=[
+                        "events:write",
+                        "events:backfill",
+                        "health:read",
+                        "sync:write",
+                        "sync:read",
+                        "sync:operate",
+                    ],
                 ),
                 name="api_key_scopes_are_known",
             ),

@@ -12,13 +12,13 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from observability import counters, partitions, trace
-from observability.bounded_query import TooBroad
 from observability.counters import Counter
 from observability.logs import search
 from observability.models import Event
 from observability.trace import Moment, Source
 from tests.observability.conftest import Staff
 from tests.observability.test_log_search import keep
+from trainu.bounded_query import TooBroad
 
 pytestmark = pytest.mark.django_db
 

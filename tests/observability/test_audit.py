@@ -19,7 +19,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from observability import api_keys, definitions, forwarder, watermark
-from observability.admin.audited import Audited
 from observability.audit import actor, changes
 from observability.audit.actions import Action
 from observability.audit.recording import record
@@ -36,6 +35,7 @@ from tests import make
 from tests.observability.conftest import Staff
 from tests.observability.test_ingestion import post
 from trainu import correlation
+from trainu.admin_records import Audited
 
 pytestmark = pytest.mark.django_db
 

@@ -15,7 +15,7 @@ from django.utils import timezone
 from pytest_django import Settings
 from uuid_utils.compat import uuid7
 
-from observability import capture, forward_refusals, forwarder, lanes, models, tasks
+from observability import capture, forward_refusals, forwarder, models, tasks
 from observability.capture import Occurrence
 from observability.catalog import Event
 from observability.catalog.onboarding import UserLoggedIn
@@ -28,6 +28,7 @@ from tests import servers
 from tests.journeys import database
 from tests.journeys.database import eventually, settle
 from tests.servers import PostHogServer, PostHogV1Server, Reply
+from trainu import lanes
 
 NOW = timezone.now()
 PEOPLE = 10

@@ -10,9 +10,10 @@ from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
-from observability import api_keys, forwarder, health, lanes, rollups
+from observability import api_keys, forwarder, health, rollups
 from observability.health import Finding, Monitor, Status
 from observability.models import Forwarder, Heartbeat
+from trainu import lanes, schedules
 
 pytestmark = pytest.mark.usefixtures("transactional_db")
 
@@ -20,7 +21,7 @@ pytestmark = pytest.mark.usefixtures("transactional_db")
 def well() -> None:
     """Make everything look as it does while lanes run."""
     rollups.roll(now=timezone.now())
-    for name in ("roll_up", "forward"):
+    for name in schedules.lanes():
         lanes.beat(name, {})
 
 

@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from observability import partitions
-from observability.bounded_query import TooBroad
 from observability.logs import search
 from observability.logs.search import Key, Question
 from observability.models import LogLine
+from trainu.bounded_query import TooBroad
 
 NOW = timezone.now()
 

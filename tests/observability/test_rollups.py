@@ -9,12 +9,13 @@ from django.db.models import Sum
 from django.utils import timezone
 from uuid_utils.compat import uuid7
 
-from observability import capture, lanes, rollups
+from observability import capture, rollups
 from observability.capture import Occurrence
 from observability.catalog.onboarding import UserLoggedIn
 from observability.models import Event, EventDefinition, EventHour, EventMinute, Heartbeat
 from observability.store import Origin
 from tests.journeys.database import settle
+from trainu import lanes
 
 NOW = timezone.now()
 
@@ -127,5 +128,5 @@ def test_a_rolled_back_roll_is_done_again() -> None:
 @pytest.mark.django_db
 def test_a_lane_works_off_what_is_waiting_and_gives_signs_of_life() -> None:
     left = [True, True, False]
-    assert lanes.run("roll_up", lambda: left.pop(0), run_for_s=0.05, idle_s=0.2) == 3
-    assert Heartbeat.objects.get().name == "roll_up"
+    assert lanes.run("roll-up", lambda: left.pop(0), run_for_s=0.05, idle_s=0.2) == 3
+    assert Heartbeat.objects.get().name == "roll-up"

@@ -110,7 +110,8 @@ hexes = st.text("0123456789abcdef", min_size=8, max_size=40)
 digits = st.from_regex(r"\+?[0-9][0-9.\-]{4,20}[0-9]", fullmatch=True)
 ids = st.one_of(
     st.builds("{}{}".format, st.sampled_from(BEGINNINGS), st.one_of(words, hexes, digits)),
-    st.builds("{}{}".format, st.sampled_from(["", "client:", "c-", "user.", "order_"]), digits),
+    st.builds("{}{}".format, st.sampled_from(["", "client:", "location:", "c-", "user.", "order_"]), digits),
+    st.builds("location:{}".format, st.one_of(words, hexes)),
     st.builds("{}.{}:{}".format, words, words, words),
     saying,
 )
@@ -163,6 +164,7 @@ def test_every_id_like_case_of_the_redaction_list_is_doubted() -> None:
         "client:0190a5e2-7c11-7aaa-8bbb-0123456789ab",
         "0190a5e2-7c11-7aaa-8bbb-012345678901",
         "staff:3",
+        "location:ve9EPM428h8vShlRW1KT",
         "svc:trainu-web",
         "01J9ZQ4Y2M8V7C3X5B6N1A0D9E",
         "1732377600",

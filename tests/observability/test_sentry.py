@@ -29,14 +29,14 @@ from observability.errors.classification import Unit
 from observability.errors.units import unit_of_work
 from observability.health import Status
 from observability.models import ErrorMinute
-from observability.tasks import SCHEDULES
 from tests import planted, servers
 from tests.journeys.conftest import ROOT, python_cache
 from tests.journeys.database import eventually
 from tests.servers import Reply, SentryServer
 from tests.wsgi import ask
-from trainu import correlation, known_names
+from trainu import correlation, known_names, schedules
 from trainu.faults import GHLWebhookFault, LLMFault, SyncFault, UIFault
+from trainu.schedules import Entry
 
 log = structlog.get_logger("tests.sentry")
 
@@ -374,13 +374,14 @@ def test_a_dsn_that_cannot_be_read_stops_the_process_and_is_not_repeated(setting
 
 def run(name: str, **options: Any) -> None:
     """Run a schedule's task as django-q2's scheduler and worker would."""
-    async_task(SCHEDULES[name]["func"], group=name, sync=True, **options)
+    async_task(schedules.find(name).func, group=name, sync=True, **options)
 
 
 @pytest.mark.django_db
 def test_a_schedule_checks_in_and_out_and_says_how_it_went(on: SentryServer, monkeypatch: Any) -> None:
     run("partitions")
-    monkeypatch.setitem(SCHEDULES["partitions"], "func", "tests.observability.failing.late")
+    late = Entry("partitions", "tests.observability.failing.late", minutes=5)
+    monkeypatch.setitem(schedules._registered, "partitions", late)
     with pytest.raises(Exception, match="queue_late"):
         run("partitions")
     async_task("observability.tasks.keep_partitions", sync=True)
@@ -394,7 +395,7 @@ def test_a_schedule_checks_in_and_out_and_says_how_it_went(on: SentryServer, mon
 
 
 def test_every_schedule_has_a_monitor_that_sentry_would_take() -> None:
-    for entry in SCHEDULES.values():
+    for entry in schedules.registered():
         config = monitors.monitor_config(entry)
         assert config["schedule"]["value"] >= 1
         assert config["checkin_margin"] >= 1

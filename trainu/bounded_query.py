@@ -1,6 +1,6 @@
 """Queries of pages, with a limit on their time: a page that asks for too much says so, and holds nobody up.
 
-The rule: parameters of PostgreSQL hold until the transaction ends, and no longer.
+Kernel: imports no app. The rule: parameters of PostgreSQL hold until the transaction ends, and no longer.
 """
 
 from collections.abc import Iterator

@@ -1,35 +1,18 @@
-"""How the observer's pages write what they show. Everything ends escaped: payloads come from strangers."""
+"""How pages of the admin write what they show. Everything ends escaped: payloads come from strangers.
+
+Kernel: imports no app.
+"""
 
 import json
 import re
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-
-from observability.admin.audited import Audited
 
 _LONGEST = 20_000
 # Marks that turn or hide the text around them, and halves of characters, which no answer can carry.
 _UNSEEN = re.compile("[\u061c\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
-
-
-class Explained(Audited):
-    """A list that says what it shows. heading: where the model's own plural is not what staff call it."""
-
-    heading = ""
-    intro = ""
-    # What stands below "No … yet": what will come here, and what to do about it.
-    nothing_yet = ""
-    # Django would count the whole table a second time, for "(3 of 500 in all)" beside a filtered list.
-    show_full_result_count = False
-
-    def changelist_view(
-        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        words = {"heading": self.heading, "intro": self.intro, "nothing_yet": self.nothing_yet}
-        return super().changelist_view(request, words | (extra_context or {}))
 
 
 def pretty(value: Any) -> str:
@@ -69,13 +52,3 @@ def code(text: str) -> SafeString:
 def block(text: str) -> SafeString:
     """Return text of several lines as a box that can be scrolled, by keyboard too."""
     return format_html('<pre class="code" tabindex="0">{}</pre>', text)
-
-
-class ReadOnly(Explained):
-    """A list of what the service writes and staff only read."""
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
