@@ -1,4 +1,4 @@
-"""App configuration of the observed."""
+"""App configuration of the observed. ready() declares its schedules and what it keeps, and nothing else."""
 
 from django.apps import AppConfig
 
@@ -6,3 +6,19 @@ from django.apps import AppConfig
 class SyncConfig(AppConfig):
     name = "sync"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from sync import datasets, tasks
+        from sync import personal as personal_jobs
+        from sync.dead_letters import personal as personal_letters
+        from sync.mirror import personal as personal_mirror
+        from sync.webhooks import personal, signature
+        from trainu import schedules
+
+        schedules.register(*tasks.SCHEDULES)
+        datasets.declare()
+        personal.declare()
+        personal_jobs.declare()
+        personal_letters.declare()
+        personal_mirror.declare()
+        signature.check_configuration()

@@ -2,6 +2,7 @@
 
 The rule: in any ten seconds at most the location's burst limit goes out, and in a day (UTC) at most its
 daily limit. A fifth of the burst may go at once; the rest flows evenly, so that both together stay below.
+A location has its budget from its first moment on: a trigger sees to that.
 """
 
 from collections.abc import Mapping
@@ -54,17 +55,6 @@ from granted
 """
 
 
-def open_for(location_id: str, *, now: datetime) -> None:
-    """Give a new location its budget; an existing one keeps its own."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "insert into sync_budget (location_id, tokens, refilled_at, day, used_today)"
-            " select id, greatest(1, burst_limit * %s), %s, %s, 0 from sync_location where id = %s"
-            " on conflict do nothing",
-            [AT_ONCE, now, now.date(), location_id],
-        )
-
-
 def take(wanted: Mapping[str, int], *, now: datetime) -> dict[str, Grant]:
     """Take requests out of locations' budgets; return what each got, at most what it wanted.
 
@@ -87,6 +77,20 @@ def take(wanted: Mapping[str, int], *, now: datetime) -> dict[str, Grant]:
         return {
             location_id: Grant(requests, again_at) for location_id, requests, again_at in cursor.fetchall()
         }
+
+
+def charge(requests: Mapping[str, int], *, now: datetime) -> None:
+    """Take requests out of locations' budgets that were sent already: a lookup's second, third and so on."""
+    if not requests:
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "update sync_budget budget set tokens = greatest(0, budget.tokens - spent.count),"
+            " used_today = budget.used_today * (budget.day = %s)::int + spent.count, day = %s"
+            " from unnest(%s::text[], %s::int[]) as spent(location_id, count)"
+            " where budget.location_id = spent.location_id",
+            [now.date(), now.date(), list(requests), list(requests.values())],
+        )
 
 
 def hold(location_id: str, until: datetime) -> None:

@@ -7,12 +7,13 @@ turn to the next after REFRESH_LEASE, within the 30 s in which GoHighLevel repea
 
 import base64
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django.conf import settings
-from django.db.models import Q
+from django.db import transaction
 from pydantic import SecretStr
 
 from sync.ghl.oauth import REFRESH_BEFORE, Tokens
@@ -59,15 +60,25 @@ def held(location_id: str) -> Held | None:
     return Held(_opened(row.access_token), refresh if refresh.get_secret_value() else None, row.expires_at)
 
 
-def begin_refresh(location_id: str, *, now: datetime) -> Held | None:
-    """Take the turn to ask for new tokens; None when somebody else has it or has just done it."""
-    taken = Credential.objects.filter(
-        Q(refreshing_until__isnull=True) | Q(refreshing_until__lte=now),
-        pk=location_id,
-        kind=Credential.Kind.OAUTH,
-        expires_at__lte=now + REFRESH_BEFORE,
-    ).update(refreshing_until=now + REFRESH_LEASE)
-    return held(location_id) if taken else None
+def begin_refresh(location_id: str, *, now: datetime, refused: SecretStr | None = None) -> Held | None:
+    """Take the turn to ask for new tokens; None when somebody else has it or has just done it.
+
+    refused: an access token that GoHighLevel did not take, however long it was to last. If it is not the
+    one that is kept, somebody has got a new one already.
+    """
+    with transaction.atomic():
+        row = (
+            Credential.objects.select_for_update().filter(pk=location_id, kind=Credential.Kind.OAUTH).first()
+        )
+        if row is None or row.expires_at is None:
+            return None
+        if row.refreshing_until is not None and row.refreshing_until > now:
+            return None
+        is_refused = refused is not None and _opened(row.access_token) == refused
+        if not is_refused and row.expires_at > now + REFRESH_BEFORE:
+            return None
+        Credential.objects.filter(pk=location_id).update(refreshing_until=now + REFRESH_LEASE)
+    return held(location_id)
 
 
 def give_up_refresh(location_id: str) -> None:
@@ -75,11 +86,21 @@ def give_up_refresh(location_id: str) -> None:
     Credential.objects.filter(pk=location_id).update(refreshing_until=None)
 
 
-def encrypt_anew() -> int:
-    """Encrypt every token with the first key, after keys were rotated; return how many rows changed."""
+def encrypt_anew(on_unreadable: Callable[[str], None] | None = None) -> int:
+    """Encrypt every token with the first key, after keys were rotated; return how many rows changed.
+
+    on_unreadable: is told the location of each row that no key opens, which stays as it is; without it,
+    the first one raises Unreadable.
+    """
     changed = 0
     for row in Credential.objects.iterator():
-        access, refresh = _sealed(_opened(row.access_token)), _sealed(_opened(row.refresh_token))
+        try:
+            access, refresh = _sealed(_opened(row.access_token)), _sealed(_opened(row.refresh_token))
+        except Unreadable:
+            if on_unreadable is None:
+                raise
+            on_unreadable(row.location_id)
+            continue
         changed += Credential.objects.filter(
             pk=row.pk, access_token=row.access_token, refresh_token=row.refresh_token
         ).update(access_token=access, refresh_token=refresh)

@@ -4,6 +4,7 @@ The rule: what is enqueued commits with what caused it. Jobs of one ordering key
 order under a lock, so that who comes later also stands later.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -14,6 +15,7 @@ from django.utils import timezone
 from pydantic import ValidationError
 from uuid_utils.compat import uuid7
 
+from sync import backoff, superseding
 from sync.ghl.operations import OPERATIONS
 from sync.ghl.operations.operation import AnyOperation
 from sync.models import Location, SyncJob
@@ -50,7 +52,8 @@ def enqueue(
     """Take a job in; it is due at once, and commits with the transaction around it.
 
     payload: as the operation's schema has it. ordering_key: default is the operation's own. now: default
-    is the clock. Raises Refused for an unknown operation or location, and for a payload that does not fit.
+    is the clock. Raises Refused for an unknown operation or location, for a payload that does not fit, and
+    for an idempotency key that was given to something else.
     """
     kind, checked = check(operation, payload)
     if not Location.objects.filter(pk=location_id).exists():
@@ -73,10 +76,40 @@ def enqueue(
         if order:
             _take_place(location_id, order)
         [stored] = SyncJob.objects.bulk_create([job], ignore_conflicts=bool(idempotency_key))
+        if order and job.writes:
+            superseding.in_order(location_id, order, now=moment)
         if not idempotency_key:
             return Enqueued(stored.pk, State.WAITING, is_duplicate=False)
         known = SyncJob.objects.get(location_id=location_id, idempotency_key=idempotency_key)
+        if (known.operation, known.payload) != (operation, job.payload):
+            raise Refused(
+                "idempotency_key_reused",
+                "This idempotency key belongs to a job with another operation or payload, which stays as it"
+                " is. Send this one with a key of its own.",
+            )
         return Enqueued(known.pk, State(known.state), is_duplicate=known.pk != job.pk)
+
+
+def revive(ids: Collection[UUID], *, now: datetime, look_first: bool = True) -> set[UUID]:
+    """Give dead jobs one more try; return those that were dead. Inside the caller's transaction.
+
+    look_first: ask GoHighLevel whether it is done already before sending; without, send at once, which for
+    what cannot be repeated is a person's decision.
+    """
+    revived = SyncJob.objects.filter(pk__in=ids, state=State.DEAD)
+    locked = set(revived.order_by("position").select_for_update().values_list("pk", flat=True))
+    SyncJob.objects.filter(pk__in=locked).update(
+        state=State.WAITING,
+        cause="",
+        tries=backoff.MOST_TRIES - 1,
+        lookups=0,
+        is_lookup=look_first,
+        is_redrive=True,
+        is_suspect=False,
+        next_at=now,
+        settled_at=None,
+    )
+    return locked
 
 
 def check(operation: str, payload: dict[str, Any]) -> tuple[AnyOperation, Any]:

@@ -39,13 +39,17 @@ class Cause(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What a decision must know of a job. tries, lookups: those before the attempt that has now ended."""
+    """What a decision must know of a job. tries, lookups: those before the attempt that has now ended.
+
+    is_redrive: a person has taken it out of the dead letters, for one more try.
+    """
 
     tries: int
     lookups: int
     repeatable: bool
     settle: timedelta
     is_lookup: bool = False
+    is_redrive: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +99,10 @@ def after_looking_up(job: Standing, result: Finding | Verdict) -> Next:
             case Found.NOT_FOUND if result.target_gone:
                 return _dead(job.tries, lookups, Cause.REFUSED)
             case Found.NOT_FOUND:
-                return _again(job, job.tries, None, lookups=lookups)
+                return _look_first(job, lookups) or _again(job, job.tries, None, lookups=lookups)
+            case Found.CANNOT_TELL if job.repeatable and job.is_redrive:
+                # Sending it once more is harmless.
+                return _look_first(job, lookups) or _again(job, job.tries, None, lookups=lookups)
             case Found.CANNOT_TELL:
                 return _dead(job.tries, lookups, Cause.CHECK_BY_HAND)
     asked_for = timedelta(seconds=result.wait_s) if result.wait_s is not None else None
@@ -103,9 +110,11 @@ def after_looking_up(job: Standing, result: Finding | Verdict) -> Next:
         return Next(State.WAITING, job.tries, job.lookups, look_up=True, pauses=True)
     if result.outcome is Outcome.DEFERRED:
         return Next(State.WAITING, job.tries, job.lookups, asked_for or DEFAULT_DEFERRAL, look_up=True)
-    wait = backoff.delay(lookups, asked_for)
+    wait = None if job.is_redrive else backoff.delay(lookups, asked_for)
     if wait is None:
-        return _dead(job.tries, lookups, Cause.CHECK_BY_HAND)
+        # It was dead before; what it is dead of has not passed.
+        cause = Cause.EXHAUSTED if job.is_redrive and job.repeatable else Cause.CHECK_BY_HAND
+        return _dead(job.tries, lookups, cause)
     return Next(State.WAITING, job.tries, lookups, wait, look_up=True)
 
 
@@ -118,6 +127,13 @@ def after_losing(job: Standing) -> Next:
         return after_looking_up(job, Verdict(Outcome.TRANSIENT, Code.CLIENT_ERROR))
     outcome = Outcome.TRANSIENT if job.repeatable else Outcome.AMBIGUOUS
     return after_sending(job, Verdict(outcome, Code.CLIENT_ERROR))
+
+
+def _look_first(job: Standing, lookups: int) -> Next | None:
+    """Send a redriven job that turned out not to be done; None where its one more try is used up."""
+    if job.is_redrive and job.tries < backoff.MOST_TRIES:
+        return Next(State.WAITING, job.tries, lookups)
+    return None
 
 
 def _again(job: Standing, tries: int, asked_for: timedelta | None, *, lookups: int | None = None) -> Next:

@@ -66,6 +66,7 @@ class Code(StrEnum):
     CLIENT_REFUSED = "client_refused"
 
     TARGET_GONE = "target_gone"
+    OVERTAKEN = "overtaken"
     DUPLICATE = "duplicate"
     STATUS_400 = "status_400"
     STATUS_403 = "status_403"

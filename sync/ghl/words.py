@@ -85,6 +85,10 @@ _PLAIN: dict[Code, tuple[str, str]] = {
         "What the job is about no longer exists in GoHighLevel.",
         "Discard the job, or correct the id and send it again.",
     ),
+    Code.OVERTAKEN: (
+        "Part of what this job sets was set again by a newer job that is done.",
+        "Send it again with only those fields that are still wanted, or discard it.",
+    ),
     Code.DUPLICATE: (
         "Another contact in GoHighLevel already has this email address or phone number.",
         "Merge the two contacts in GoHighLevel or correct the job, then send it again.",

@@ -1,9 +1,37 @@
 """The sync engine's rows, one noun a file. Whatever the database can hold as a constraint stands in Meta."""
 
+from sync.models.appointment import AppointmentState
 from sync.models.attempt import SyncAttempt
+from sync.models.breaker import Breaker
 from sync.models.budget import Budget
+from sync.models.bulk_operation import BulkItem, BulkOperation
+from sync.models.contact import ContactState
 from sync.models.credential import Credential
+from sync.models.dead_letter import CauseGroup, DeadLetter, GroupNote, LedgerCheck, LetterNote
 from sync.models.job import SyncJob
 from sync.models.location import Location
+from sync.models.reconciliation import Reconciliation, Silence
+from sync.models.webhook import Webhook
+from sync.models.workflow_address import WorkflowAddress
 
-__all__ = ["Budget", "Credential", "Location", "SyncAttempt", "SyncJob"]
+__all__ = [
+    "AppointmentState",
+    "Breaker",
+    "Budget",
+    "BulkItem",
+    "BulkOperation",
+    "CauseGroup",
+    "ContactState",
+    "Credential",
+    "DeadLetter",
+    "GroupNote",
+    "LedgerCheck",
+    "LetterNote",
+    "Location",
+    "Reconciliation",
+    "Silence",
+    "SyncAttempt",
+    "SyncJob",
+    "Webhook",
+    "WorkflowAddress",
+]

@@ -35,6 +35,12 @@ class SyncJob(models.Model):
     cause = models.CharField(max_length=16, blank=True, help_text="Why it is dead.")
     code = models.CharField(max_length=32, blank=True, help_text="Of its last attempt.")
     is_lookup = models.BooleanField(default=False, help_text="Its next attempt asks instead of sending.")
+    is_redrive = models.BooleanField(default=False, help_text="A person has given it one more try.")
+    # It was in hand when a process died, and may be why: it is tried alone, by the recovery lane.
+    is_suspect = models.BooleanField(default=False)
+    replaces = models.ForeignKey(
+        "self", null=True, on_delete=models.SET_NULL, related_name="replaced_by", db_index=False
+    )
     tries = models.PositiveSmallIntegerField(default=0)
     lookups = models.PositiveSmallIntegerField(default=0)
     fence = models.PositiveIntegerField(default=0)
@@ -47,14 +53,32 @@ class SyncJob(models.Model):
     class Meta:
         ordering = ["-created_at"]
         indexes = [
-            models.Index(fields=["next_at"], condition=Q(state="waiting"), name="job_due"),
+            models.Index(
+                fields=["location", "next_at"], condition=Q(state="waiting", is_suspect=False), name="job_due"
+            ),
+            models.Index(
+                fields=["next_at"], condition=Q(state="waiting", is_suspect=True), name="job_suspect_due"
+            ),
             models.Index(fields=["next_at"], condition=Q(state="leased"), name="job_lease_ends"),
             models.Index(
                 fields=["location", "ordering_key", "position"],
                 condition=Q(state__in=["waiting", "leased"]) & ~Q(ordering_key=""),
                 name="job_order",
             ),
+            models.Index(
+                fields=["location", "ordering_key", "position"],
+                condition=Q(state="succeeded") & ~Q(ordering_key="") & ~Q(writes=[]),
+                name="job_order_done",
+            ),
+            models.Index(
+                fields=["location", "created_at"],
+                condition=Q(operation="contact.upsert", state__in=["waiting", "leased"], fence__gt=0),
+                name="job_making_a_contact",
+            ),
+            models.Index(fields=["settled_at"], condition=Q(state="dead"), name="job_dead"),
+            models.Index(fields=["location", "position"], name="job_by_location"),
             models.Index(fields=["correlation_id"], name="job_by_correlation_id"),
+            models.Index(fields=["replaces"], condition=Q(replaces__isnull=False), name="job_by_replaced"),
         ]
         constraints = [
             models.UniqueConstraint(

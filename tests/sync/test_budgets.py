@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sync import budgets
-from sync.models import Budget, Location
+from sync.models import Location
 
 pytestmark = pytest.mark.django_db
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -15,11 +15,8 @@ QUICK = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCh
 
 
 def location(name: str = "loc-1", *, burst: int = 95, daily: int = 190_000) -> str:
-    Location.objects.update_or_create(
-        pk=name, defaults={"name": name, "created_at": NOW, "burst_limit": burst, "daily_limit": daily}
-    )
-    Budget.objects.filter(pk=name).delete()
-    budgets.open_for(name, now=NOW)
+    Location.objects.filter(pk=name).delete()
+    Location.objects.create(pk=name, name=name, created_at=NOW, burst_limit=burst, daily_limit=daily)
     return name
 
 
