@@ -1,0 +1,1 @@
+"""Webhooks of GoHighLevel: proven, stored, answered at once, and worked off afterwards."""
