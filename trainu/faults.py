@@ -109,6 +109,7 @@ class WebhookCode(StrEnum):
     UNKNOWN_LOCATION = "unknown_location"
     HANDLER_ERROR = "handler_error"
     TIMEOUT = "timeout"
+    SILENCE = "silence"
 
 
 class GHLWebhookFault(Fault):
