@@ -16,7 +16,8 @@ from ninja.openapi.schema import OpenAPISchema
 
 from observability import ingestion, openapi
 from observability.api import events, health
-from trainu import problem
+from sync.api import bulk_operations, dead_letters, jobs, letter_groups, reconciliations, webhooks
+from trainu import problem, secret_paths
 from trainu.problem import Problem
 
 log = structlog.get_logger(__name__)
@@ -41,6 +42,12 @@ api = TrainuAPI(
 )
 api.add_router("/events", events)
 api.add_router("/health", health)
+api.add_router("/sync", jobs.router)
+api.add_router("/webhooks", webhooks.router)
+api.add_router("/dead-letters", dead_letters.router)
+api.add_router("/dead-letters/groups", letter_groups.router)
+api.add_router("/bulk-operations", bulk_operations.router)
+api.add_router("/reconciliations", reconciliations.router)
 
 
 @api.exception_handler(Problem)
@@ -86,5 +93,5 @@ def on_suspicious(_request: HttpRequest, _error: SuspiciousOperation) -> HttpRes
 
 @api.exception_handler(Exception)
 def on_bug(request: HttpRequest, _error: Exception) -> HttpResponse:
-    log.exception("api_failed", path=request.path, method=request.method)
+    log.exception("api_failed", path=secret_paths.shown(request.path), method=request.method)
     return problem.plain(500)

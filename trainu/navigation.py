@@ -40,7 +40,19 @@ class Section:
 SECTIONS = (
     Section("", (Item("Overview", HOME),)),
     Section("Dashboards", ()),
-    Section("Operations", ()),
+    Section(
+        "Operations",
+        (
+            Item("Locations", "admin:sync_location_changelist", "sync.view_location"),
+            Item("Jobs", "admin:sync_syncjob_changelist", "sync.view_syncjob"),
+            Item("Dead letters", "admin:sync_causegroup_changelist", "sync.view_causegroup"),
+            Item("Bulk operations", "admin:sync_bulkoperation_changelist", "sync.view_bulkoperation"),
+            Item("Reconciliations", "admin:sync_reconciliation_changelist", "sync.view_reconciliation"),
+            Item("Silent locations", "admin:sync_silence_changelist", "sync.view_silence"),
+            Item("Appointments", "admin:sync_appointmentstate_changelist", "sync.view_appointmentstate"),
+            Item("Contacts", "admin:sync_contactstate_changelist", "sync.view_contactstate"),
+        ),
+    ),
     Section(
         "Observe",
         (

@@ -56,9 +56,9 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "csp",
     "ninja",
+    # Before django_q, whose qcluster command it replaces.
     "trainu.apps.TrainuConfig",
     "sync",
-    # Before django_q, whose qcluster command it replaces.
     "observability",
     "django_q",
 ]
@@ -166,16 +166,23 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 6 * 1024 * 1024
 Q_CLUSTER = {
     "name": "trainu",
     "orm": "default",
-    "workers": env.number("TRAINU_WORKERS", 6, minimum=4),
-    # A lane runs 75 s; a task is given up at 110 s, and redelivered only after that.
+    # Seven lanes, each beside its successor for up to 35 s, and six for the rest. That needs no cluster of
+    # its own: of what is no lane only purge, erasures and reconciliation take more than moments,
+    # and a lane that has to wait for them has a predecessor at work. An idle worker is 5 MB.
+    "workers": env.number("TRAINU_WORKERS", 20, minimum=4),
+    # A lane runs 95 s; the guard ends a task at 113 s. `retry` counts from when a cluster takes a task out of
+    # the queue into its memory, so it covers two such times: the wait there, and the run. The wait is no
+    # longer, because only two tasks are in memory (one in the queue between the processes, one in the hand
+    # of the pusher), and every worker comes free within 113 s.
     "timeout": 110,
-    "retry": 150,
+    "retry": 240,
+    "queue_limit": 1,
+    "bulk": 1,
     "max_attempts": 1,
     "ack_failures": True,
     "save_limit": 100,
     "catch_up": False,
     "poll": 0.2,
-    "bulk": 5,
     "label": "Tasks",
 }
 
@@ -208,6 +215,23 @@ SENTRY_RELEASE = env.text("SENTRY_RELEASE")
 
 # Encrypt GoHighLevel's tokens. The first encrypts, all decrypt: put a new one in front to rotate.
 CREDENTIAL_KEYS = env.secret("TRAINU_CREDENTIAL_KEYS") or SECRET_KEY
+# GoHighLevel's API, or a simulator's on loopback.
+GHL_BASE_URL = env.text("GHL_BASE_URL", "https://services.leadconnectorhq.com")
+# Our app in its marketplace. Without it, locations are entered by the token of a private integration.
+GHL_CLIENT_ID = env.text("GHL_CLIENT_ID")
+GHL_CLIENT_SECRET = env.secret("GHL_CLIENT_SECRET")
+# Where a location's owner allows our app in.
+GHL_AUTHORIZE_URL = env.text(
+    "GHL_AUTHORIZE_URL", "https://marketplace.gohighlevel.com/v2/oauth/chooselocation"
+)
+# What GoHighLevel signs webhooks with: every key it publishes, with commas between them.
+GHL_WEBHOOK_KEYS = env.words(
+    "GHL_WEBHOOK_KEYS", "MCowBQYDK2VwAyEAi2HR1srL4o18O8BRa7gVJY7G7bupbN3H9AwJrHCDiOg="
+)
+# Its RSA key in PEM lets by what bears only the signature that GoHighLevel gave up in 2026. Empty: refused.
+GHL_WEBHOOK_LEGACY_RSA = env.secret("GHL_WEBHOOK_LEGACY_RSA")
+# Webhooks that name another app than this are not for us. Empty: any app's.
+GHL_APP_ID = env.text("GHL_APP_ID")
 
 # --- the observer ------------------------------------------------------------------------------
 

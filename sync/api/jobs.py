@@ -1,0 +1,160 @@
+"""/api/sync/jobs and /api/sync/operations: what may be done in GoHighLevel, having it done, how it went.
+
+The rule: 202 means committed. An answer holds ids, states and codes; a person's data is masked in it.
+"""
+
+from typing import Annotated, Any
+from uuid import UUID
+
+import orjson
+from django.db import transaction
+from django.http import HttpRequest
+from ninja import Query, Router, Status
+from ninja.errors import ValidationError as InvalidRequest
+from pydantic import ValidationError
+
+from sync import job_search, jobs
+from sync.api import job_shapes
+from sync.api.job_shapes import JobDetail, JobList, LocationId, NewJob, OperationLine, TakenJob
+from sync.ghl.operations import OPERATIONS
+from sync.transitions import State
+from trainu.bounded_query import TooBroad
+from trainu.problem import Problem
+from trainu.scopes import Scope
+
+router = Router(tags=["sync"])
+
+MAX_BYTES = 256 * 1024
+_LAST_POSITION = 2**63 - 1
+
+
+def _problems(words: dict[int, str]) -> dict[str, Any]:
+    """Return OpenAPI's part about errors: what each status means here."""
+    schema = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    everywhere = {401: "No valid key.", 403: "The key lacks the scope.", 429: "Over the key's limit."}
+    said = words | everywhere
+    return {str(status): {"description": text, "content": schema} for status, text in said.items()}
+
+
+@router.post(
+    "/jobs",
+    auth=Scope("sync:write"),
+    response={202: TakenJob},
+    summary="Have something done in GoHighLevel",
+    operation_id="enqueue_job",
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {"application/json": {"schema": NewJob.model_json_schema()}},
+        },
+        "responses": _problems(
+            {
+                400: "The body is no JSON.",
+                409: "The idempotency key belongs to another operation or payload.",
+                413: "Over 256 KiB.",
+                422: "The job does not fit; `code`, `detail` and `errors` say where.",
+            }
+        ),
+    },
+)
+def enqueue(request: HttpRequest) -> Status[dict[str, Any]]:
+    """Take a job of up to 256 KiB in. 202 means committed: it is done as soon as it may be, and retried.
+
+    The same idempotency_key again is the same job, and `duplicate` says so; with another operation or
+    payload it is 409. What is wrong with a payload is 422, and names the fields.
+    """
+    wanted = _read(request)
+    try:
+        with transaction.atomic():
+            taken = jobs.enqueue(
+                wanted.operation,
+                wanted.location_id,
+                wanted.payload,
+                idempotency_key=wanted.idempotency_key or "",
+                ordering_key=wanted.ordering_key or "",
+            )
+    except jobs.Refused as refusal:
+        status = 409 if refusal.code == "idempotency_key_reused" else 422
+        raise Problem(status, refusal.code, str(refusal)) from None
+    return Status(202, {"job_id": taken.job_id, "state": taken.state, "duplicate": taken.is_duplicate})
+
+
+@router.get(
+    "/jobs",
+    auth=Scope("sync:read"),
+    response=JobList,
+    summary="List jobs, newest first",
+    operation_id="list_jobs",
+    openapi_extra={"responses": _problems({422: "A parameter does not fit."})},
+)
+def list_jobs(
+    request: HttpRequest,
+    location_id: LocationId | None = None,
+    state: State | None = None,
+    cursor: Annotated[int | None, Query(ge=0, le=_LAST_POSITION)] = None,
+    limit: Annotated[int, Query(ge=1, le=job_search.MOST_ROWS)] = job_search.MOST_ROWS,
+) -> dict[str, Any]:
+    """Return up to 100 jobs. Pass the answer's cursor to go on; new jobs do not shift the pages."""
+    try:
+        page = job_search.page(
+            location_id=location_id or "",
+            state=state.value if state else "",
+            older_than=cursor,
+            most=limit,
+        )
+    except TooBroad:
+        raise Problem(
+            422,
+            "too_broad",
+            "Looking through so many jobs takes too long. Name a location, or another state.",
+        ) from None
+    return {
+        "jobs": [job_shapes.line(job) for job in page.jobs],
+        "cursor": None if page.older is None else str(page.older),
+    }
+
+
+@router.get(
+    "/jobs/{job_id}",
+    auth=Scope("sync:read"),
+    response=JobDetail,
+    summary="How did a job go?",
+    operation_id="job",
+    openapi_extra={"responses": _problems({404: "There is no such job."})},
+)
+def job(request: HttpRequest, job_id: UUID) -> dict[str, Any]:
+    """Return a job with its newest 50 attempts."""
+    found = job_search.find(job_id)
+    if found is None:
+        raise Problem(404, "unknown_job", "There is no job with this id. It may be too old to be kept.")
+    return job_shapes.detail(found, job_search.attempts(found))
+
+
+@router.get(
+    "/operations",
+    auth=Scope("sync:read"),
+    response=list[OperationLine],
+    summary="What can be done in GoHighLevel?",
+    operation_id="list_operations",
+    openapi_extra={"responses": _problems({})},
+)
+def operations(request: HttpRequest) -> list[dict[str, Any]]:
+    """Return every operation with its payload's JSON Schema."""
+    return [job_shapes.operation(kind) for _, kind in sorted(OPERATIONS.items())]
+
+
+def _read(request: HttpRequest) -> NewJob:
+    """Return what the body asks for; one that declares itself too large is refused unread."""
+    if int(request.META.get("CONTENT_LENGTH") or 0) > MAX_BYTES or len(request.body) > MAX_BYTES:
+        raise Problem(413, "body_too_large", f"A job holds up to {MAX_BYTES // 1024} KiB.")
+    if request.headers.get("Content-Encoding", "").strip().lower() not in {"", "identity"}:
+        raise Problem(415, "unsupported_encoding", "Send the body as it is, without Content-Encoding.")
+    try:
+        document = orjson.loads(request.body)
+    except orjson.JSONDecodeError:
+        raise Problem(400, "malformed_json", "The body is no JSON. Send an object in UTF-8.") from None
+    try:
+        return NewJob.model_validate(document)
+    except ValidationError as error:
+        faults = error.errors(include_url=False, include_input=False, include_context=False)
+        raise InvalidRequest([dict(fault) for fault in faults]) from None
