@@ -1,6 +1,6 @@
 """The wires: which signals of Django and of sync become events. Connected once, by the app's ready().
 
-The rule: a telemetry receiver runs in a savepoint of its own; if it breaks, that is logged, and the
+The rule: a receiver that only observes stands behind `telemetry`; if it breaks, that is logged, and the
 work that it observes goes on.
 """
 
@@ -8,39 +8,24 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-import structlog
 from django.apps import apps
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AbstractBaseUser
 from django.contrib.auth.signals import user_logged_in
-from django.db import connection, transaction
+from django.db import connection
 from django.db.backends.signals import connection_created
 from django.db.models.signals import post_migrate, post_save
 
-from observability import counters, definitions, task_context, tasks, timings
+from observability import counters, definitions, heartbeats, sync_receivers, task_context, tasks, timings
 from observability.audit import receivers as audited
 from observability.capture import capture
 from observability.catalog.onboarding import UserLoggedIn, UserRegistered
 from observability.counters import Counter
 from observability.erasure import places
+from observability.redaction import redact
 from observability.retention import datasets, policies
-from trainu import transactions
-
-log = structlog.get_logger(__name__)
-
-
-def telemetry(receiver: Callable[..., None]) -> Callable[..., None]:
-    """Let a receiver fail alone: roll back what it wrote, log it, and carry on."""
-
-    @wraps(receiver)
-    def guarded(*args: Any, **kwargs: Any) -> None:
-        try:
-            with transaction.atomic():
-                receiver(*args, **kwargs)
-        except Exception:
-            log.exception("receiver_failed", receiver=receiver.__name__)
-
-    return guarded
+from observability.telemetry import telemetry
+from trainu import lanes, personal_data, schedules, transactions
 
 
 @telemetry
@@ -90,6 +75,8 @@ def connect() -> None:
     """Connect every receiver; a second call changes nothing."""
     # First, and not behind `telemetry`: what cannot be audited must not happen, and so nobody tells of it.
     audited.connect()
+    sync_receivers.connect()
+    personal_data.use_redactor(redact)
     user_logged_in.connect(on_login, dispatch_uid="observability.on_login")
     post_save.connect(on_user_saved, sender=get_user_model(), dispatch_uid="observability.on_user_saved")
     for receiver in _AFTER_MIGRATION:
@@ -101,7 +88,9 @@ def connect() -> None:
             dispatch_uid=f"observability.{receiver.__name__}",
         )
     transactions.undone.connect(on_undone, dispatch_uid="observability.on_undone")
+    lanes.beaten.connect(heartbeats.on_beat, dispatch_uid="observability.on_beat")
     connection_created.connect(timings.watch, dispatch_uid="observability.watch")
+    schedules.register(*tasks.SCHEDULES)
     datasets.declare()
     places.declare()
     task_context.connect()

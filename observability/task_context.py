@@ -21,7 +21,7 @@ from observability.errors import monitors, reporting, units
 from observability.errors.classification import Unit
 from observability.errors.monitors import CheckIn
 from observability.redaction import redact
-from trainu import correlation
+from trainu import correlation, pulse
 
 log = structlog.get_logger(__name__)
 
@@ -45,6 +45,8 @@ def on_enqueue(task: dict[str, Any], **_signal: Any) -> None:
 def on_start(task: dict[str, Any], func: Any, **_signal: Any) -> None:
     """Enter the task's unit of work. A worker runs one task at a time, so one context is enough."""
     global _check_in
+    if pulse.is_ping(task):
+        return
     try:
         _context.close()
         timings.clock.take()
@@ -64,6 +66,8 @@ def on_start(task: dict[str, Any], func: Any, **_signal: Any) -> None:
 def on_end(task: dict[str, Any], **_signal: Any) -> None:
     """Count the task's queries, and leave nothing for the next one."""
     global _check_in
+    if pulse.is_ping(task):
+        return
     try:
         now = timezone.now()
         timings.recorder.add("database_query_time", f"/tasks/{name_of(task)}", timings.clock.take(), now=now)

@@ -1,21 +1,24 @@
-"""What the observer itself can tell about a correlation id: events and log lines.
+"""What can be told about a correlation id: events and log lines, and what sync did under it.
 
 The rule: every source stops at its limit of rows and of time, and finds its rows by an index.
 """
 
 from datetime import datetime, timedelta
 
-from django.urls import reverse
+from django.urls import NoReverseMatch, reverse
 
 from observability import trace
-from observability.bounded_query import BY_BLOOM, bounded
 from observability.event_search import key_of
 from observability.models import Event, LogLine
 from observability.trace import Moment, Source
+from sync.stats import traced
+from trainu.bounded_query import BY_BLOOM, bounded
 
 # The many are quiet, so that the few stand out.
 LEVEL_TONES = {"error": "bad", "warn": "warn"}
 _DETAIL_CHARACTERS = 4_000
+_OUTCOME_TONES = {"transient": "warn", "ambiguous": "warn", "permanent": "bad", "configuration": "bad"}
+_STATE_TONES = {"dead": "bad", "succeeded": "ok", "done": "ok"}
 
 
 def events(correlation_id: str, since: datetime, most: int) -> list[Moment]:
@@ -52,5 +55,81 @@ def log_lines(correlation_id: str, since: datetime, most: int) -> list[Moment]:
     ]
 
 
+def jobs(correlation_id: str, since: datetime, most: int) -> list[Moment]:
+    """Return the sync jobs that were enqueued under an id, as they stand now."""
+    with bounded(trace.TIME_LIMIT_MS):
+        found = traced.jobs(correlation_id, since, most)
+    return [
+        Moment(
+            at=job.created_at,
+            kind="Job",
+            title=f"{job.operation}: {_words(job.state, job.cause, _trouble(job.code))}",
+            detail=f"Job {job.job_id} of location {job.location_id}, tries that counted: {job.tries}",
+            url=_page("admin:sync_syncjob_change", job.job_id),
+            tone=_STATE_TONES.get(job.state, ""),
+        )
+        for job in found
+    ]
+
+
+def attempts(correlation_id: str, since: datetime, most: int) -> list[Moment]:
+    """Return the attempts of the jobs that were enqueued under an id."""
+    with bounded(trace.TIME_LIMIT_MS):
+        found = traced.attempts(correlation_id, since, most)
+    return [
+        Moment(
+            at=one.started_at,
+            kind="Lookup" if one.kind == "lookup" else "Attempt",
+            title=_words(one.outcome, one.code),
+            detail=_of_attempt(one),
+            url=_page("admin:sync_syncjob_change", one.job_id),
+            tone=_OUTCOME_TONES.get(one.outcome, ""),
+        )
+        for one in found
+    ]
+
+
+def webhooks(correlation_id: str, since: datetime, most: int) -> list[Moment]:
+    """Return the webhooks that came in under an id."""
+    with bounded(trace.TIME_LIMIT_MS):
+        found = traced.webhooks(correlation_id, since, most)
+    return [
+        Moment(
+            at=one.received_at,
+            kind="Webhook",
+            title=f"{one.topic}: {_words(one.state, one.code)}",
+            detail=f"Webhook {one.webhook_id} of location {one.location_id or 'unknown'}, tries: {one.tries}",
+            url=_page("admin:sync_webhook_change", one.webhook_id),
+            tone=_STATE_TONES.get(one.state, ""),
+        )
+        for one in found
+    ]
+
+
+def _of_attempt(one: traced.AttemptSeen) -> str:
+    facts = [f"number {one.number} of job {one.job_id}", f"{one.duration_ms:,.0f} ms"]
+    facts += [f"HTTP {one.status}"] if one.status else []
+    facts += [f"GoHighLevel's trace id {one.trace_id}"] if one.trace_id else []
+    return f"{one.words} ({', '.join(facts)})".strip()
+
+
+def _trouble(code: str) -> str:
+    return "" if code == "ok" else code
+
+
+def _words(*said: str) -> str:
+    return ", ".join(word.replace("_", " ") for word in dict.fromkeys(said) if word)
+
+
+def _page(name: str, key: object) -> str:
+    try:
+        return reverse(name, args=[key])
+    except NoReverseMatch:
+        return ""
+
+
 trace.register(Source("events", "observability.view_event", events, timedelta(days=30)))
 trace.register(Source("log lines", "observability.view_logline", log_lines, timedelta(days=90)))
+trace.register(Source("sync jobs", "sync.view_syncjob", jobs, timedelta(days=90)))
+trace.register(Source("attempts of sync jobs", "sync.view_syncattempt", attempts, timedelta(days=90)))
+trace.register(Source("webhooks", "sync.view_webhook", webhooks, timedelta(days=90)))

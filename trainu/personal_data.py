@@ -1,7 +1,8 @@
-"""Where one person's data may be: each app declares its places, erasure looks into all of them.
+"""Where one person's data may be, and how a text from outside loses it: for apps that do not know each other.
 
 Kernel: imports no app. The rule: a table that may hold a person's id, or a text that mentions it, is
-a place, registered in its app's ready(); what is not declared is not erased.
+a place, registered in its app's ready(); what is not declared is not erased. Without a redactor no text
+is shown at all.
 """
 
 from collections.abc import Callable, Iterable
@@ -42,3 +43,19 @@ def register(name: str, supply: Supply) -> None:
 def registered() -> list[Place]:
     """Return every place there is now, in a fixed order."""
     return [place for name in sorted(_registered) for place in _registered[name]()]
+
+
+MASKED = "[masked]"
+Redactor = Callable[[str], str]
+
+_redactors: list[Redactor] = []
+
+
+def use_redactor(redactor: Redactor) -> None:
+    """Have texts redacted by this function from now on; it must not raise."""
+    _redactors[:] = [redactor]
+
+
+def redacted(text: str) -> str:
+    """Return a text from outside as it may be kept and shown; all of it masked where nobody can tell."""
+    return _redactors[0](text) if _redactors else MASKED

@@ -33,10 +33,35 @@ class Action(StrEnum):
     DATA_EXPORT = "data.export"
     DATA_PURGE = "data.purge"
     DATA_FORGET = "data.forget"
+    LOCATION_ADD = "location.add"
+    LOCATION_PAUSE = "location.pause"
+    LOCATION_RESUME = "location.resume"
+    LOCATION_CONNECT = "location.connect"
+    JOB_RETRY_NOW = "job.retry_now"
+    DEAD_LETTER_REDRIVE = "dead_letter.redrive"
+    DEAD_LETTER_CHANGE = "dead_letter.change"
+    DEAD_LETTER_DISCARD = "dead_letter.discard"
+    DEAD_LETTER_RESTORE = "dead_letter.restore"
+    DEAD_LETTER_ASSIGN = "dead_letter.assign"
+    DEAD_LETTER_NOTE = "dead_letter.note"
+    DEAD_LETTER_SNOOZE = "dead_letter.snooze"
+    BULK_START = "bulk.start"
+    BULK_PAUSE = "bulk.pause"
+    BULK_RESUME = "bulk.resume"
+    BULK_CANCEL = "bulk.cancel"
+    WEBHOOK_REDRIVE = "webhook.redrive"
+    RECONCILIATION_START = "reconciliation.start"
 
 
 # What the groups are called on pages; a group without a line here is called by its own name.
-_GROUP_WORDS = {"admin": "Records in the admin", "session": "Signing in and out", "api_key": "API keys"}
+_GROUP_WORDS = {
+    "admin": "Records in the admin",
+    "session": "Signing in and out",
+    "api_key": "API keys",
+    "job": "Sync jobs",
+    "dead_letter": "Dead letters",
+    "bulk": "Bulk operations",
+}
 
 
 def groups() -> list[tuple[str, str]]:

@@ -9,7 +9,6 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django.db.models import Model
-from django.forms import BaseForm
 from pydantic_core import to_jsonable_python
 
 from observability.redaction import redact
@@ -55,18 +54,6 @@ def shown(changes: Mapping[str, Change]) -> dict[str, list[Any] | None]:
 def text(raw: object, longest: int) -> str:
     """Return a text that PostgreSQL can hold, cut."""
     return str(raw).replace("\x00", "").encode("utf-8", "replace").decode()[:longest]
-
-
-def of_form(form: BaseForm, harmless: Iterable[str]) -> dict[str, Change]:
-    """Return the changed fields of a form, with before and after of those that are called harmless."""
-    wanted = set(harmless)
-    return {
-        name: (form.get_initial_for_field(form.fields[name], name), form.cleaned_data.get(name))
-        if name in wanted
-        else None
-        for name in form.changed_data
-        if name in form.fields
-    }
 
 
 def _values(name: str, change: Change) -> list[Any] | None:

@@ -5,9 +5,6 @@ transaction of the act or, where Django opens none, before it.
 """
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
 from typing import Any
 
 from django.contrib.admin.models import ADDITION, CHANGE, DELETION, LogEntry
@@ -24,28 +21,17 @@ from observability.audit import actor
 from observability.audit.actions import Action
 from observability.audit.changes import Change, text
 from observability.audit.recording import record
+from trainu import admin_records
 
 ROLE_FLAGS = ("is_active", "is_staff", "is_superuser")
 # Entries of their own tell these, so the entry on the form does not repeat them.
 _TOLD_APART = {*ROLE_FLAGS, "groups", "user_permissions", "permissions", "password", "password1", "password2"}
 _ACTS = {ADDITION: Action.ADMIN_ADD, CHANGE: Action.ADMIN_CHANGE, DELETION: Action.ADMIN_DELETE}
 
-_for_history_only: ContextVar[bool] = ContextVar("audit_for_history_only", default=False)
-
-
-@contextmanager
-def history_only() -> Iterator[None]:
-    """Let Django's admin keep its own note of a verb that records itself: one act, one entry."""
-    token = _for_history_only.set(True)
-    try:
-        yield
-    finally:
-        _for_history_only.reset(token)
-
 
 def on_log_entry(instance: LogEntry, created: bool, raw: bool = False, **_signal: Any) -> None:
     """Somebody has added, changed or deleted a record in the admin."""
-    if raw or not created or _for_history_only.get():
+    if raw or not created or admin_records.is_history_only():
         return
     label, model = "", None
     if instance.content_type_id:

@@ -13,10 +13,10 @@ from django.db.models import QuerySet
 from django.urls import reverse
 
 from observability import trace
-from observability.bounded_query import bounded
 from observability.event_search import Key
 from observability.models import AuditEntry
 from observability.trace import Moment, Source
+from trainu.bounded_query import bounded
 
 PAGE = 50
 TIME_LIMIT_MS = 3_000

@@ -13,8 +13,8 @@ from pydantic import StringConstraints, TypeAdapter
 
 from observability.redaction import vocabulary as v
 
-# What stands before the id of a person or a service. Any other word before a colon is looked at.
-_KINDS = frozenset(["client", "trainer", "staff", "user", "contact", "lead", "svc", "anon"])
+# What stands before the id of a person, a place or a service. Any other word before a colon is looked at.
+_KINDS = frozenset(["client", "trainer", "staff", "user", "contact", "lead", "location", "svc", "anon"])
 
 
 def _any_of(words: Iterable[str]) -> str:

@@ -1,0 +1,39 @@
+"""How many dead letters wait for somebody, and since when.
+
+The rule: the groups' own counters are read, never the letters themselves counted.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import connection
+
+# Causes that are worked on; whoever has more of them has one cause behind them all.
+MOST_GROUPS = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Letters:
+    """Dead letters, counted. groups: of one cause each. oldest_at: when the first of the open ones died."""
+
+    open: int
+    redriving: int
+    groups: int
+    oldest_at: datetime | None
+
+
+_LETTERS = """
+select coalesce(sum(open), 0), coalesce(sum(redriving), 0), count(*) filter (where open + redriving > 0),
+       (select died_at from sync_deadletter where state = 'open' order by died_at, id limit 1)
+from (
+    select open, redriving from sync_causegroup where state <> 'resolved'
+    order by last_seen_at desc, id desc limit %s
+) unresolved
+"""
+
+
+def letters() -> Letters:
+    """Return how many letters are open, snoozed ones included."""
+    with connection.cursor() as cursor:
+        cursor.execute(_LETTERS, [MOST_GROUPS])
+        return Letters(*cursor.fetchone())
