@@ -14,19 +14,24 @@ from django.contrib.auth import get_user_model
 from django.utils import timezone
 from tqdm import tqdm
 
-from observability import capture
-from observability.models import Event
+from observability import api_keys, capture
+from observability.models import ApiKey, Event
 from observability.store import Origin
-from trainu.demo import history, mistakes
+from trainu.demo import history, mistakes, studios
 from trainu.supervisor import Service
 
 LOGIN = "staff"
+APPS = "demo apps"
 _BATCH = 1_000
 
 
-def environment() -> dict[str, str]:
+def environment(*, seed: int) -> dict[str, str]:
     """Return the settings that point the service to the simulated world."""
     return {
+        "GHL_BASE_URL": f"http://127.0.0.1:{_free_port()}",
+        "GHL_WEBHOOK_KEYS": studios.webhook_key(seed),
+        "GHL_CLIENT_ID": "demo-client",
+        "GHL_CLIENT_SECRET": "demo-client-secret",
         "POSTHOG_API_KEY": "phc_demo",
         "POSTHOG_HOST": f"http://127.0.0.1:{_free_port()}",
         "SENTRY_DSN": f"http://demo@127.0.0.1:{_free_port()}/1",
@@ -34,13 +39,21 @@ def environment() -> dict[str, str]:
     }
 
 
-def services(settings: dict[str, str]) -> list[Service]:
-    """Return the simulated PostHog and Sentry as processes."""
+def services(settings: dict[str, str], *, seed: int, url: str) -> list[Service]:
+    """Return the simulated PostHog, Sentry, GoHighLevel and apps as processes. url: of this service."""
     addresses = {"posthog": settings["POSTHOG_HOST"], "sentry": settings["SENTRY_DSN"]}
     names = {"posthog": "Simulated PostHog", "sentry": "Simulated Sentry"}
+    crm = urlsplit(settings["GHL_BASE_URL"]).port or 0
+    traffic = [sys.executable, "-m", "trainu.demo.traffic", "--api", url, "--seed", str(seed)]
     return [
-        Service(names[name], [sys.executable, "-m", f"trainu.demo.{name}", str(urlsplit(address).port)], {})
-        for name, address in addresses.items()
+        *(
+            Service(
+                names[name], [sys.executable, "-m", f"trainu.demo.{name}", str(urlsplit(address).port)], {}
+            )
+            for name, address in addresses.items()
+        ),
+        studios.service(seed, port=crm, webhooks=f"{url}/api/webhooks/ghl"),
+        Service("Simulated apps", traffic, settings | {"TRAINU_DEMO_KEY": _app_key()}),
     ]
 
 
@@ -49,6 +62,7 @@ def populate(*, days: int, seed: int, password: str, stream: Any) -> str:
     _ensure_staff(password)
     now = timezone.now()
     mistakes.make(now=now, seed=seed)
+    studios.open_them(seed)
     today = now.astimezone(UTC).date()
     wanted = [today - timedelta(days=back) for back in range(days, -1, -1)]
     present = _days_present(wanted[0])
@@ -78,6 +92,13 @@ def _ensure_staff(password: str) -> None:
     if not user.check_password(password):
         user.set_password(password)
         user.save()
+
+
+def _app_key() -> str:
+    """Return a new API key for the simulated apps, in place of the one of an earlier run."""
+    for old in ApiKey.objects.filter(name__startswith=APPS, revoked_at=None):
+        api_keys.revoke(old, now=timezone.now())
+    return api_keys.issue(f"{APPS} {timezone.now():%Y-%m-%d %H:%M:%S}", ["sync:write"])[1]
 
 
 def _free_port() -> int:
