@@ -148,14 +148,14 @@ returning job.id
 """
 
 
-def claim(*, now: datetime, most: int, lease: timedelta = LEASE, suspects: bool = False) -> list[Claimed]:
-    """Take up to `most` due jobs in hand until now + lease, with a request of its location's budget each.
+def claim(*, now: datetime, most: int, suspects: bool = False) -> list[Claimed]:
+    """Take up to `most` due jobs in hand until now + LEASE, with a request of its location's budget each.
 
     Those of held locations stay. suspects: take those that a process died with, instead of the others.
     """
     parameters = {
         "now": now,
-        "lease": now + lease,
+        "lease": now + LEASE,
         "most": most,
         "day": now.astimezone(UTC).date(),
         "at_once": budgets.AT_ONCE,
@@ -164,10 +164,10 @@ def claim(*, now: datetime, most: int, lease: timedelta = LEASE, suspects: bool 
     return [_job(row) for row in statements.rows(_CLAIM_SUSPECTS if suspects else _CLAIM_OTHERS, parameters)]
 
 
-def claim_lost(*, now: datetime, lease: timedelta = LEASE) -> tuple[Claimed, datetime] | None:
+def claim_lost(*, now: datetime) -> tuple[Claimed, datetime] | None:
     """Take one job in hand whose lease has run out; return it and when that lease had begun."""
-    for row in statements.rows(_CLAIM_LOST, {"now": now, "lease": now + lease}):
-        return _job(row[:-1]), row[-1] - lease
+    for row in statements.rows(_CLAIM_LOST, {"now": now, "lease": now + LEASE}):
+        return _job(row[:-1]), row[-1] - LEASE
     return None
 
 

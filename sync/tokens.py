@@ -111,7 +111,9 @@ class Keeper:
             if held.access != refused and held.is_usable(self._clock()):
                 return held.access
             if time.monotonic() > gives_up:
-                return Verdict(Outcome.DEFERRED, Code.UNAUTHORIZED, wait_s=_RETRY_S)
+                return self._in_vain(
+                    location_id, Verdict(Outcome.DEFERRED, Code.UNAUTHORIZED, wait_s=_RETRY_S)
+                )
             await asyncio.sleep(_LOOK_AGAIN_S)
 
     async def _ask(self, location_id: str, held: Held, refused: SecretStr | None) -> SecretStr | Verdict:

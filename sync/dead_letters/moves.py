@@ -10,7 +10,7 @@ from uuid import UUID
 
 from django.db.models import Q, QuerySet
 
-from sync import backoff, jobs, retrying
+from sync import jobs, retrying
 from sync.dead_letters import preflight
 from sync.dead_letters.outcome import Outcome
 from sync.models import CauseGroup, DeadLetter, SyncJob
@@ -78,11 +78,8 @@ def redrive(ids: Collection[int], *, now: datetime, look_first: bool = True, sha
     undecided = {by_job[job]: one.words for job, one in found.items() if one.kind != "overtaken"}
     superseded = _supersede(by_job, overtaken, now)
     revived = jobs.revive(by_job.keys() - found.keys(), now=now, look_first=look_first)
-    if revived:
-        # One try each, however few they have had.
-        SyncJob.objects.filter(pk__in=revived).update(tries=backoff.MOST_TRIES - 1)
-        if share:
-            retrying.spread(revived, now=now, share=share)
+    if revived and share:
+        retrying.spread(revived, now=now, share=share)
     processed = webhook_queue.revive(by_webhook, now=now) if by_webhook else set()
     done = {by_job[job] for job in revived} | {by_webhook[webhook] for webhook in processed}
     DeadLetter.objects.filter(pk__in=done).update(state=State.REDRIVING)
