@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from sync import attempt_log, recovery
+from sync.models import SyncJob
 from tests.sync.interleaved import Floor, payload_of
 from tests.sync.reality import LOOKED_UP, SENT
 from tests.sync.working import NOW
@@ -166,3 +167,16 @@ def test_no_job_is_lost_or_stuck_or_done_twice_or_out_of_order() -> None:
             suppress_health_check=list(HealthCheck),
         ),
     )
+
+
+@pytest.mark.django_db
+def test_a_lookup_looks_back_to_the_send_though_its_recovery_was_lost_too() -> None:
+    floor = Floor()
+    floor.enqueue("message.send", payload_of("message.send", "c-1", []))
+    floor.claim(floor.lanes[0], 1)
+    floor.lose(0, ["done"])
+    for _ in range(2):
+        floor.advance(floor.next_lease_end())
+        floor.lose_recovery()
+    floor.work_off()
+    assert SyncJob.objects.get().state == "succeeded"
