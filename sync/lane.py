@@ -26,7 +26,7 @@ from trainu import lanes
 
 log = structlog.get_logger(__name__)
 
-CONCURRENCY = 100
+CONCURRENCY = 200
 POLL_S = 0.2
 # Rows are settled when there are so many, or when the first of them has waited so long.
 SETTLE_ROWS = 200

@@ -17,7 +17,8 @@ import psycopg
 ROWS = 60_000
 BATCH = 500
 CALLS = 10_000
-CONCURRENCY = 100
+# As many as a lane of ours makes at once.
+CONCURRENCY = 200
 
 _TABLE = """
 drop table if exists bare_job;
