@@ -9,21 +9,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from trainu.bounded_query import TooBroad
+from trainu.moments import Moment
 
 MOST = 200
 TIME_LIMIT_MS = 2_000
-
-
-@dataclass(frozen=True, slots=True)
-class Moment:
-    """One thing that happened. kind: a word for its sort. tone: ok, warn, bad, info or none."""
-
-    at: datetime
-    kind: str
-    title: str
-    detail: str = ""
-    url: str = ""
-    tone: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,9 +10,10 @@ from django.urls import NoReverseMatch, reverse
 from observability import trace
 from observability.event_search import key_of
 from observability.models import Event, LogLine
-from observability.trace import Moment, Source
+from observability.trace import Source
 from sync.stats import traced
 from trainu.bounded_query import BY_BLOOM, bounded
+from trainu.moments import Moment
 
 # The many are quiet, so that the few stand out.
 LEVEL_TONES = {"error": "bad", "warn": "warn"}

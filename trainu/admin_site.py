@@ -1,13 +1,14 @@
 """The admin site that everything registers on: the frame, and how apps put pages and numbers into it.
 
-The rule: the frame imports no app. Apps call `site.register_view`, `site.register_overview` and
-`site.register_badge` from their admin.py, which Django imports before it reads the URLs.
+The rule: the frame imports no app. Apps call `site.register_…` from their admin.py, which Django imports
+before it reads the URLs.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import wraps
-from typing import Any, Literal, cast
+from typing import Any, Literal, TypeVar, cast
 
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
@@ -17,8 +18,10 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, URLResolver, path
 
 from trainu import navigation
+from trainu.moments import Moment
 
 View = Callable[..., HttpResponseBase]
+Supply = TypeVar("Supply", bound=Callable[..., Any])
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,30 @@ class Card:
     detail: str = ""
     url: str = ""
     tone: Literal["", "ok", "warn", "bad", "info"] = ""
+
+
+@dataclass(frozen=True)
+class Need:
+    """Something that a person has to do now, on the home page. title: what, in a sentence; url: where.
+
+    detail: what is known about it, and the next step. since: when it began. urgency: 1 is for right now
+    (people get what they should not, or nothing), 2 for today, 3 for when there is time.
+    """
+
+    title: str
+    url: str
+    detail: str = ""
+    since: datetime | None = None
+    urgency: Literal[1, 2, 3] = 2
+
+
+@dataclass(frozen=True)
+class Banner:
+    """A line above every page, while something is held that staff would otherwise wonder about."""
+
+    words: str
+    url: str = ""
+    tone: Literal["warn", "bad", "info"] = "warn"
 
 
 class TrainuAdminSite(admin.AdminSite):
@@ -44,6 +71,9 @@ class TrainuAdminSite(admin.AdminSite):
         self._views: list[tuple[str, View, str]] = []
         self._overview: list[tuple[Callable[[HttpRequest], Sequence[Card]], str]] = []
         self._badges: dict[str, Callable[[], int]] = {}
+        self._needs: list[tuple[Callable[[HttpRequest], Sequence[Need]], str]] = []
+        self._banners: list[tuple[Callable[[], Sequence[Banner]], str]] = []
+        self._histories: list[tuple[Callable[[str, str], Sequence[Moment]], str]] = []
 
     def register_view(self, route: str, view: View, name: str, *, permission: str = "") -> None:
         """Serve `view` for staff at admin/`route`, as URL name admin:`name`.
@@ -62,6 +92,36 @@ class TrainuAdminSite(admin.AdminSite):
         """Show a count beside the sidebar entry `url_name`; it is asked at most twice a minute."""
         self._badges[url_name] = count
 
+    def register_need(self, supply: Callable[[HttpRequest], Sequence[Need]], *, permission: str) -> None:
+        """Show on the home page what `supply` says that a person has to do, to who holds `permission`."""
+        self._needs.append((supply, permission))
+
+    def register_banner(self, supply: Callable[[], Sequence[Banner]], *, permission: str) -> None:
+        """Show lines above every page to who holds `permission`. Asked on each of them: one cheap query."""
+        self._banners.append((supply, permission))
+
+    def register_history(self, supply: Callable[[str, str], Sequence[Moment]], *, permission: str) -> None:
+        """Have `supply` tell what was done to a record, given its kind (such as sync.deadletter) and id."""
+        self._histories.append((supply, permission))
+
+    def needs(self, request: HttpRequest) -> list[Need]:
+        """Return what this reader can do something about, the most urgent first, of these the oldest."""
+        found = [need for supply in self._allowed(self._needs, request) for need in supply(request)]
+        latest = datetime.max.replace(tzinfo=UTC)
+        return sorted(found, key=lambda need: (need.urgency, need.since or latest))
+
+    def history(self, request: HttpRequest, target_kind: str, target_id: str) -> list[Moment]:
+        """Return what was done to a record, as far as this reader may know it, oldest first."""
+        found = [
+            moment
+            for supply in self._allowed(self._histories, request)
+            for moment in supply(target_kind, target_id)
+        ]
+        return sorted(found, key=lambda moment: moment.at)
+
+    def _allowed(self, registered: Iterable[tuple[Supply, str]], request: HttpRequest) -> list[Supply]:
+        return [supply for supply, permission in registered if navigation.may(request.user, permission)]
+
     def get_urls(self) -> list[URLPattern | URLResolver]:
         own: list[URLPattern | URLResolver] = [
             path(route, self.admin_view(view), name=name) for route, view, name in self._views
@@ -71,16 +131,17 @@ class TrainuAdminSite(admin.AdminSite):
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
         context = super().each_context(request)
-        context["navigation"] = navigation.menus(request, self._badges) if context["has_permission"] else []
+        is_staff = context["has_permission"]
+        context["navigation"] = navigation.menus(request, self._badges) if is_staff else []
+        context["banners"] = (
+            [banner for supply in self._allowed(self._banners, request) for banner in supply()]
+            if is_staff
+            else []
+        )
         return context
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
-        cards = [
-            card
-            for supply, permission in self._overview
-            if navigation.may(request.user, permission)
-            for card in supply(request)
-        ]
+        cards = [card for supply in self._allowed(self._overview, request) for card in supply(request)]
         return super().index(request, {"cards": cards, **(extra_context or {})})
 
 

@@ -55,6 +55,7 @@ INSTALLED_APPS = [
     "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
     "csp",
+    "django_htmx",
     "ninja",
     # Before django_q, whose qcluster command it replaces.
     "trainu.apps.TrainuConfig",

@@ -9,10 +9,10 @@ from django.template.response import TemplateResponse
 from django.utils import timezone
 
 from observability import trace as tracing
-from observability.trace import Moment
 from trainu import navigation
 from trainu.admin_rendering import seen
 from trainu.admin_site import site
+from trainu.moments import Moment
 from trainu.templatetags.trace import trace_url
 
 

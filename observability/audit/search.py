@@ -15,8 +15,9 @@ from django.urls import reverse
 from observability import trace
 from observability.event_search import Key
 from observability.models import AuditEntry
-from observability.trace import Moment, Source
+from observability.trace import Source
 from trainu.bounded_query import bounded
+from trainu.moments import Moment
 
 PAGE = 50
 TIME_LIMIT_MS = 3_000

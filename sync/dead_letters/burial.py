@@ -23,8 +23,9 @@ LONGEST_WORDS = 500
 
 _GROUPS = """
 insert into sync_causegroup (fingerprint, version, integration, subject, code, cause, message, state,
-    is_proven, open, redriving, recovered, discarded, superseded, total, first_seen_at, last_seen_at)
-select k.fingerprint, %(version)s, k.integration, k.subject, k.code, k.cause, k.message, 'open', false,
+    acknowledged_by, is_proven, open, redriving, recovered, discarded, superseded, total, first_seen_at,
+    last_seen_at)
+select k.fingerprint, %(version)s, k.integration, k.subject, k.code, k.cause, k.message, 'open', '', false,
     0, 0, 0, 0, 0, 0, %(now)s, %(now)s
 from unnest(%(fingerprints)s::text[], %(integrations)s::text[], %(subjects)s::text[], %(codes)s::text[],
             %(causes)s::text[], %(messages)s::text[])

@@ -7,10 +7,12 @@ from sync.models.budget import Budget
 from sync.models.bulk_operation import BulkItem, BulkOperation
 from sync.models.contact import ContactState
 from sync.models.credential import Credential
-from sync.models.dead_letter import CauseGroup, DeadLetter, GroupNote, LedgerCheck, LetterNote
+from sync.models.dead_letter import CauseGroup, CauseHour, DeadLetter, GroupNote, LedgerCheck, LetterNote
 from sync.models.job import SyncJob
+from sync.models.kill_switch import KillSwitch
 from sync.models.location import Location
 from sync.models.reconciliation import Reconciliation, Silence
+from sync.models.saved_view import SavedView
 from sync.models.webhook import Webhook
 from sync.models.workflow_address import WorkflowAddress
 
@@ -21,14 +23,17 @@ __all__ = [
     "BulkItem",
     "BulkOperation",
     "CauseGroup",
+    "CauseHour",
     "ContactState",
     "Credential",
     "DeadLetter",
     "GroupNote",
+    "KillSwitch",
     "LedgerCheck",
     "LetterNote",
     "Location",
     "Reconciliation",
+    "SavedView",
     "Silence",
     "SyncAttempt",
     "SyncJob",

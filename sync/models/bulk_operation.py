@@ -33,6 +33,7 @@ class BulkOperation(models.Model):
         ASSIGN = "assign", "Assign"
 
     class State(models.TextChoices):
+        PROPOSED = "proposed", "Waits for a second person"
         RUNNING = "running", "Running"
         PAUSED = "paused", "Paused"
         STOPPED = "stopped", "Stopped by itself"
@@ -43,6 +44,18 @@ class BulkOperation(models.Model):
     state = models.CharField(max_length=8, choices=State.choices, default=State.RUNNING)
     state_reason = models.CharField(max_length=300, blank=True, help_text="Why it was stopped.")
     chosen = models.JSONField(help_text="The filter as it was given.")
+    group = models.ForeignKey(
+        CauseGroup,
+        null=True,
+        on_delete=models.SET_NULL,
+        related_name="operations",
+        db_index=False,
+        help_text="Where all its letters are of one cause.",
+    )
+    messages = models.PositiveIntegerField(default=0, help_text="How many of its letters send a message.")
+    approved_by = models.CharField(
+        max_length=100, blank=True, help_text="The second person, if one is needed."
+    )
     reason = models.CharField(max_length=300)
     by = models.CharField(max_length=100)
     assignee = models.ForeignKey(
@@ -69,26 +82,30 @@ class BulkOperation(models.Model):
     class Meta:
         ordering = ["-id"]
         default_permissions = ("view",)
-        permissions = [("run_bulkoperation", "Can start, pause, resume and cancel bulk operations")]
+        permissions = [("run_bulkoperation", "Can start, approve, pause, resume and cancel bulk operations")]
         indexes = [
             models.Index(
                 fields=["looked_at"], condition=Q(state="running") | Q(sent__gt=0), name="bulk_under_way"
             ),
+            models.Index(fields=["group", "-id"], condition=Q(group__isnull=False), name="bulk_by_group"),
         ]
         constraints = [
             models.CheckConstraint(
                 condition=Q(kind__in=["redrive", "discard", "restore", "assign"]), name="bulk_kind_is_known"
             ),
             models.CheckConstraint(
-                condition=Q(state__in=["running", "paused", "stopped", "canceled", "done"]),
+                condition=Q(state__in=["proposed", "running", "paused", "stopped", "canceled", "done"]),
                 name="bulk_state_is_known",
             ),
             models.CheckConstraint(
                 condition=Q(state__in=["canceled", "done"], ended_at__isnull=False)
-                | Q(state__in=["running", "paused", "stopped"], ended_at__isnull=True),
+                | Q(state__in=["proposed", "running", "paused", "stopped"], ended_at__isnull=True),
                 name="bulk_ends_when_it_is_over",
             ),
             models.CheckConstraint(condition=~Q(reason=""), name="bulk_says_why"),
+            models.CheckConstraint(
+                condition=~Q(approved_by=F("by")), name="a_bulk_is_approved_by_somebody_else"
+            ),
             models.CheckConstraint(
                 condition=~Q(state="stopped") | ~Q(state_reason=""), name="a_stopped_bulk_says_why"
             ),

@@ -35,6 +35,8 @@ class CauseGroup(models.Model):
     cause = models.CharField(max_length=16)
     message = models.CharField(max_length=200, blank=True, help_text="What they say, without what differs.")
     state = models.CharField(max_length=9, choices=State.choices, default=State.OPEN)
+    acknowledged_at = models.DateTimeField(null=True, help_text="When somebody said that it is known.")
+    acknowledged_by = models.CharField(max_length=100, blank=True)
     # A letter has recovered since the group was last opened: what comes now comes back.
     is_proven = models.BooleanField(default=False)
     owner = models.ForeignKey(
@@ -51,6 +53,11 @@ class CauseGroup(models.Model):
     first_seen_at = models.DateTimeField()
     last_seen_at = models.DateTimeField(help_text="When a letter died of it last.")
     resolved_at = models.DateTimeField(null=True, help_text="When it was resolved last.")
+    # Counted now and then, for a count on every page would read every letter: see `dead_letters.impact`.
+    people = models.PositiveIntegerField(null=True, help_text="Whom its open letters are about.")
+    locations = models.PositiveIntegerField(null=True, help_text="Of its open letters.")
+    oldest_at = models.DateTimeField(null=True, help_text="When the oldest of its open letters died first.")
+    counted_at = models.DateTimeField(null=True)
 
     class Meta:
         ordering = ["-last_seen_at", "-id"]
@@ -77,6 +84,11 @@ class CauseGroup(models.Model):
                 ),
                 name="cause_group_loses_no_letter",
             ),
+            models.CheckConstraint(
+                condition=Q(acknowledged_at=None, acknowledged_by="")
+                | Q(acknowledged_at__isnull=False) & ~Q(acknowledged_by=""),
+                name="who_acknowledged_a_cause_group_is_known",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -87,6 +99,22 @@ class CauseGroup(models.Model):
         if self.snoozed_until is not None:
             return self.snoozed_until > now
         return self.snoozed_to_count is not None and self.open <= self.snoozed_to_count
+
+
+class CauseHour(models.Model):
+    """How often something died of a cause in an hour, for its trend. Kept by `burial`."""
+
+    pk = models.CompositePrimaryKey("group_id", "hour")
+    group = models.ForeignKey(CauseGroup, on_delete=models.CASCADE, related_name="hours", db_index=False)
+    hour = models.DateTimeField(help_text="The hour's first moment, UTC.")
+    deaths = models.PositiveIntegerField()
+
+    class Meta:
+        default_permissions = ()
+        indexes = [models.Index(fields=["hour"], name="cause_hour_by_time")]
+
+    def __str__(self) -> str:
+        return f"{self.deaths} in the hour of {self.hour:%Y-%m-%d %H:%M}"
 
 
 class DeadLetter(models.Model):
@@ -114,7 +142,12 @@ class DeadLetter(models.Model):
     discard_reason = models.CharField(max_length=300, blank=True)
     discarded_by = models.CharField(max_length=100, blank=True)
     assigned_to = models.ForeignKey(
-        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+        settings.AUTH_USER_MODEL,
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="+",
+        db_index=False,
     )
     snoozed_until = models.DateTimeField(null=True)
 
@@ -125,13 +158,23 @@ class DeadLetter(models.Model):
             ("redrive_deadletter", "Can redrive dead letters"),
             ("edit_deadletter", "Can redrive dead letters with changed data"),
             ("discard_deadletter", "Can discard and restore dead letters"),
-            ("assign_deadletter", "Can assign, note and snooze dead letters and their groups"),
+            ("assign_deadletter", "Can assign, note, acknowledge and snooze dead letters and their groups"),
+            ("reveal_deadletter", "Can see what is masked in dead letters and jobs"),
         ]
         indexes = [
             models.Index(fields=["state", "-died_at", "-id"], name="letter_by_state"),
             models.Index(fields=["group", "state", "-died_at", "-id"], name="letter_by_group"),
             models.Index(fields=["location", "state", "-died_at", "-id"], name="letter_by_location"),
             models.Index(fields=["-died_at", "-id"], name="letter_by_time"),
+            models.Index(fields=["status", "state", "-died_at", "-id"], name="letter_by_status"),
+            models.Index(
+                fields=["assigned_to", "state", "-died_at", "-id"],
+                condition=Q(assigned_to__isnull=False),
+                name="letter_by_assignee",
+            ),
+            models.Index(
+                fields=["state", "-died_at", "-id"], condition=Q(deaths__gt=1), name="letter_died_again"
+            ),
         ]
         constraints = [
             models.CheckConstraint(

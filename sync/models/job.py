@@ -5,6 +5,7 @@ claims a job counts `fence` up; whoever settles it must still hold that number.
 """
 
 from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models import Func, Q, Value
 
@@ -52,9 +53,25 @@ class SyncJob(models.Model):
 
     class Meta:
         ordering = ["-created_at"]
+        permissions = [("retry_syncjob", "Can try waiting jobs now")]
         indexes = [
             models.Index(
                 fields=["location", "next_at"], condition=Q(state="waiting", is_suspect=False), name="job_due"
+            ),
+            # While the kill switch is on, what may go is not behind a hundred thousand messages.
+            models.Index(
+                fields=["location", "next_at"],
+                condition=Q(state="waiting", is_suspect=False) & ~Q(operation="message.send"),
+                name="job_due_no_message",
+            ),
+            # What will die unless something is done: few tries are left.
+            models.Index(fields=["next_at"], condition=Q(state="waiting", tries__gte=3), name="job_dying"),
+            # Only what is dead is searched by its payload, so only that is paid for.
+            GinIndex(
+                fields=["payload"],
+                opclasses=["jsonb_path_ops"],
+                condition=Q(state="dead"),
+                name="job_dead_payload",
             ),
             models.Index(
                 fields=["next_at"], condition=Q(state="waiting", is_suspect=True), name="job_suspect_due"

@@ -15,10 +15,11 @@ from observability import counters, partitions, trace
 from observability.counters import Counter
 from observability.logs import search
 from observability.models import Event
-from observability.trace import Moment, Source
+from observability.trace import Source
 from tests.observability.conftest import Staff
 from tests.observability.test_log_search import keep
 from trainu.bounded_query import TooBroad
+from trainu.moments import Moment
 
 pytestmark = pytest.mark.django_db
 

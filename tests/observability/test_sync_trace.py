@@ -8,12 +8,12 @@ from django.utils import timezone
 from uuid_utils.compat import uuid7
 
 from observability import trace, trace_sources
-from observability.trace import Moment
 from sync import signals
 from sync.attempt_log import TABLE
 from sync.models import Location, SyncAttempt, SyncJob, Webhook
 from sync.signals import AttemptEnded
 from tests.observability.conftest import Staff
+from trainu.moments import Moment
 
 pytestmark = pytest.mark.django_db
 

@@ -1,0 +1,9 @@
+"""Dead letters in the admin, one noun a file: causes first, then letters, bulk operations, the daily ledger.
+
+The rule: pages parse, call one verb, and render. Lists are in the order that an index serves, and are
+counted no further than a thousand.
+"""
+
+from sync.dead_letters.admin import bulk, causes, ledger, letters
+
+__all__ = ["bulk", "causes", "ledger", "letters"]

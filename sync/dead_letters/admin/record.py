@@ -1,0 +1,30 @@
+"""What lists of dead letters, causes and operations have in common.
+
+The rule: nothing is sorted, counted or deleted but as an index serves it.
+"""
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+
+from trainu.admin_records import Newest, ReadOnly
+from trainu.admin_rendering import block
+
+
+class RecordAdmin(ReadOnly):
+    list_per_page = 50
+    list_max_show_all = 50
+    sortable_by = ()
+    paginator = Newest
+    actions = None
+    show_facets = admin.ShowFacets.NEVER
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+def notes_of(notes: Any) -> str:
+    """Return notes as a box that can be scrolled, newest first."""
+    lines = [f"{note.at:%Y-%m-%d %H:%M} UTC, {note.by}: {note.words}" for note in notes]
+    return block("\n".join(lines)) if lines else "None yet."
