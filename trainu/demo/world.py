@@ -17,7 +17,7 @@ from tqdm import tqdm
 from observability import api_keys, capture
 from observability.models import ApiKey, Event
 from observability.store import Origin
-from trainu.demo import history, mistakes, studios
+from trainu.demo import history, mistakes, monday, studios
 from trainu.supervisor import Service
 
 LOGIN = "staff"
@@ -63,6 +63,7 @@ def populate(*, days: int, seed: int, password: str, stream: Any) -> str:
     now = timezone.now()
     mistakes.make(now=now, seed=seed)
     studios.open_them(seed)
+    monday.make(studios.studios(seed), now=now, seed=seed)
     today = now.astimezone(UTC).date()
     wanted = [today - timedelta(days=back) for back in range(days, -1, -1)]
     present = _days_present(wanted[0])

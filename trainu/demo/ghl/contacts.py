@@ -140,7 +140,7 @@ def _check(fields: Document) -> None:
     complaints = []
     if fields.get("email") and "@" not in fields["email"]:
         complaints.append("email must be an email")
-    if fields.get("phone") and len(normal("phone", fields["phone"])) < 8:
+    if fields.get("phone") and len(normal("phone", fields["phone"])) < 9:
         complaints.append("phone must be a valid phone number")
     if complaints:
         raise Refused(422, complaints)
