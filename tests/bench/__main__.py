@@ -4,16 +4,19 @@ import argparse
 import json
 import sys
 
-from tests.bench import NAMES, forward, ingest, purge, sync
+from tests.bench import NAMES, admin, forward, ingest, purge, sync
 
-BENCHES = dict(zip(NAMES, (forward.main, ingest.main, purge.main, sync.main), strict=True))
+BENCHES = dict(zip(NAMES, (admin.main, forward.main, ingest.main, purge.main, sync.main), strict=True))
 
 parser = argparse.ArgumentParser(prog="tests.bench")
 parser.add_argument("name", choices=NAMES)
 parser.add_argument("--clients", type=int, default=32, help="connections at once (ingest)")
 parser.add_argument("--rows", type=int, default=purge.ROWS, help="rows to remove (purge)")
 parser.add_argument("--jobs", type=int, default=20_000, help="jobs of a case (sync)")
+parser.add_argument("--letters", type=int, default=admin.LETTERS, help="dead letters (admin)")
 arguments = parser.parse_args()
-size = {"purge": arguments.rows, "sync": arguments.jobs}.get(arguments.name, arguments.clients)
+size = {"admin": arguments.letters, "purge": arguments.rows, "sync": arguments.jobs}.get(
+    arguments.name, arguments.clients
+)
 json.dump(BENCHES[arguments.name](size), sys.stdout, indent=2)
 print()

@@ -1,0 +1,121 @@
+"""Every page of the admin by axe-core, in light and dark: nothing serious, nothing that the policy refuses.
+
+The rule: pages are found in the URLconf, so that a new one is looked at without a line here; records are
+those of a Monday morning.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from django.contrib import admin as django_admin
+from django.contrib.auth.models import User
+from django.test import Client
+from django.urls import NoReverseMatch, URLPattern, get_resolver, reverse
+from playwright.sync_api import Page
+from pytest_django import Settings
+
+from sync.dead_letters import bulk
+from sync.dead_letters.chosen import Chosen
+from sync.models import CauseGroup
+from tests.browser.conftest import DESKTOP, PHONE, Visit
+from tests.browser.morning import Morning
+from trainu.demo.ghl import Simulator
+
+TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+# It ends the session of whoever looks.
+NO_PAGES = {"logout"}
+
+
+@pytest.fixture
+def morning(transactional_db: None, settings: Settings) -> Iterator[Morning]:
+    with Simulator(seed=1, limits=False) as simulator:
+        settings.GHL_BASE_URL = simulator.url
+        begun = Morning(simulator, parts=60)
+        yield begun
+        begun.ends()
+
+
+def paths(user: User) -> list[str]:
+    """Return the addresses of all whole pages that a GET shows, and of a record of each kind."""
+    found = {reverse(f"admin:{name}") for name in names() if name not in NO_PAGES and no_arguments(name)}
+    for model in django_admin.site._registry:
+        record = model._default_manager.first()
+        if record is not None:
+            meta = model._meta
+            for page in ("change", "history"):
+                found.add(reverse(f"admin:{meta.app_label}_{meta.model_name}_{page}", args=[record.pk]))
+    client = Client()
+    client.force_login(user)
+    return sorted(path for path in found if b"<main" in client.get(path).getvalue())
+
+
+def names() -> Iterator[str]:
+    for resolver in get_resolver().url_patterns:
+        if getattr(resolver, "namespace", None) == "admin":
+            for pattern in resolver.url_patterns:  # type: ignore[union-attr]
+                yield from named(pattern)
+
+
+def named(pattern: object) -> Iterator[str]:
+    if isinstance(pattern, URLPattern):
+        if pattern.name:
+            yield pattern.name
+    else:
+        for below in pattern.url_patterns:  # type: ignore[attr-defined]
+            yield from named(below)
+
+
+def no_arguments(name: str) -> bool:
+    try:
+        reverse(f"admin:{name}")
+    except NoReverseMatch:
+        return False
+    return True
+
+
+def serious(page: Page, **only: Any) -> list[str]:
+    """Return what axe finds that keeps somebody from using the page."""
+    found = Axe().run(page, options={"resultTypes": ["violations"], **only}).response["violations"]
+    return [
+        f"{page.url}: {one['id']}: {one['nodes'][0]['html'][:200]}"
+        for one in found
+        if one["impact"] in {"serious", "critical"}
+    ]
+
+
+def begin_an_operation(morning: Morning) -> None:
+    group = CauseGroup.objects.latest("total")
+    bulk.start(
+        "redrive",
+        Chosen(group_id=group.pk),
+        by="staff:1",
+        reason="It is over",
+        shown_count=group.open,
+        now=morning.place.clock.now,
+    )
+
+
+def test_every_page_is_usable_by_everybody_in_light_and_dark_and_on_a_phone(
+    visit: Callable[..., Visit], admin: User, morning: Morning
+) -> None:
+    begin_an_operation(morning)
+    window = visit(admin)
+    # Colours that are still turning are no colours to judge.
+    window.page.emulate_media(reduced_motion="reduce")
+    found: list[str] = []
+    for path in paths(admin):
+        page = window.to(path)
+        found += serious(page, runOnly={"type": "tag", "values": TAGS})
+        page.emulate_media(color_scheme="dark")
+        found += serious(page, runOnly=["color-contrast"])
+        page.emulate_media(color_scheme="light")
+        page.set_viewport_size(PHONE)
+        if page.evaluate("document.documentElement.scrollWidth - window.innerWidth") > 0:
+            found.append(f"{path}: wider than a phone")
+        page.set_viewport_size(DESKTOP)
+        if page.locator("h1").count() != 1:
+            found.append(f"{path}: {page.locator('h1').count()} first headings")
+    assert found == [], "\n".join(found)
+    assert window.complaints == []
