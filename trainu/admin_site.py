@@ -152,6 +152,7 @@ def _guarded(view: View, permission: str) -> View:
             raise PermissionDenied
         return view(request, *args, **kwargs)
 
+    guarded.permission = permission  # type: ignore[attr-defined]
     return guarded
 
 
