@@ -24,6 +24,7 @@ from trainu import navigation
 from trainu.admin_rendering import seen
 from trainu.admin_site import site
 from trainu.bounded_query import TooBroad
+from trainu.moments import Moment
 
 _VIEW = "observability.view_auditentry"
 _EXPORT = "observability.export_auditentry"
@@ -156,6 +157,15 @@ def _question(sent: Any) -> Question:
     )
 
 
+def _history(target_kind: str, target_id: str) -> list[Moment]:
+    """Return what was done to a record; nothing where that would take too long, for it is told in passing."""
+    try:
+        return search.history(target_kind, target_id, now=timezone.now())
+    except TooBroad:
+        return []
+
+
+site.register_history(_history, permission=_VIEW)
 site.register_view("audit/", audit, "audit", permission=_VIEW)
 site.register_view("audit/export/", export_entries, "audit_export", permission=_EXPORT)
 site.register_view("audit/<str:key>/", entry, "audit_entry", permission=_VIEW)
