@@ -11,7 +11,7 @@ from observability import trace
 from observability.event_search import key_of
 from observability.models import Event, LogLine
 from observability.trace import Source
-from sync.stats import traced
+from sync.stats import buried, traced
 from trainu.bounded_query import BY_BLOOM, bounded
 from trainu.moments import Moment
 
@@ -19,7 +19,8 @@ from trainu.moments import Moment
 LEVEL_TONES = {"error": "bad", "warn": "warn"}
 _DETAIL_CHARACTERS = 4_000
 _OUTCOME_TONES = {"transient": "warn", "ambiguous": "warn", "permanent": "bad", "configuration": "bad"}
-_STATE_TONES = {"dead": "bad", "succeeded": "ok", "done": "ok"}
+_STATE_TONES = {"dead": "bad", "succeeded": "ok", "done": "ok", "recovered": "ok", "discarded": "warn"}
+_BULK_TONES = {"Recovered": "ok", "Failed again, same cause": "bad", "Failed again, new cause": "bad"}
 
 
 def events(correlation_id: str, since: datetime, most: int) -> list[Moment]:
@@ -107,6 +108,50 @@ def webhooks(correlation_id: str, since: datetime, most: int) -> list[Moment]:
     ]
 
 
+def letters(correlation_id: str, since: datetime, most: int) -> list[Moment]:
+    """Return when what was done under an id died, again and again, and how that ended."""
+    with bounded(trace.TIME_LIMIT_MS):
+        found = buried.letters(correlation_id, most)
+    told = [moment for one in found for moment in _of_letter(one) if moment.at >= since]
+    return sorted(told, key=lambda moment: moment.at)[-most:]
+
+
+def bulk_operations(correlation_id: str, since: datetime, most: int) -> list[Moment]:
+    """Return the bulk operations that had letters of an id in their set, and what they did with them."""
+    with bounded(trace.TIME_LIMIT_MS):
+        found = buried.bulk(correlation_id, most)
+    return [
+        Moment(
+            at=one.ended_at or one.started_at,
+            kind="Bulk operation",
+            title=f"{one.kind}: {one.outcome}",
+            detail=f"Bulk operation {one.operation_id}, dead letter {one.letter_id}",
+            url=_page("admin:sync_bulkoperation_change", one.operation_id),
+            tone=_BULK_TONES.get(one.outcome, ""),
+            by=one.by,
+        )
+        for one in found
+        if one.started_at >= since
+    ]
+
+
+def _of_letter(one: buried.LetterSeen) -> list[Moment]:
+    url = _page("admin:sync_deadletter_change", one.letter_id)
+    name = f"Dead letter {one.letter_id}"
+
+    def moment(at: datetime, title: str, tone: str, by: str = "") -> Moment:
+        return Moment(at, "Dead letter", title, name, url, tone, by)
+
+    told = [moment(one.first_died_at, f"{one.what}: {_words('dead', one.code)}", "bad")]
+    if one.deaths > 1:
+        told.append(moment(one.died_at, f"{one.what}: dead again, {one.deaths} times in all", "bad"))
+    if one.resolved_at:
+        told.append(
+            moment(one.resolved_at, f"{one.what}: {one.state}", _STATE_TONES.get(one.state, ""), one.by)
+        )
+    return told
+
+
 def _of_attempt(one: traced.AttemptSeen) -> str:
     facts = [f"number {one.number} of job {one.job_id}", f"{one.duration_ms:,.0f} ms"]
     facts += [f"HTTP {one.status}"] if one.status else []
@@ -134,3 +179,5 @@ trace.register(Source("log lines", "observability.view_logline", log_lines, time
 trace.register(Source("sync jobs", "sync.view_syncjob", jobs, timedelta(days=90)))
 trace.register(Source("attempts of sync jobs", "sync.view_syncattempt", attempts, timedelta(days=90)))
 trace.register(Source("webhooks", "sync.view_webhook", webhooks, timedelta(days=90)))
+trace.register(Source("dead letters", "sync.view_deadletter", letters, timedelta(days=400)))
+trace.register(Source("bulk operations", "sync.view_bulkoperation", bulk_operations, timedelta(days=400)))

@@ -85,6 +85,7 @@ class Audited(admin.ModelAdmin):  # type: ignore[type-arg]
                 raise Http404("There is no such record.")
             return verb(request, obj)
 
+        view.permission = permission  # type: ignore[attr-defined]
         meta = self.opts
         return path(
             f"<path:object_id>/{name}/",

@@ -15,7 +15,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
-from django.urls import URLPattern, URLResolver, path
+from django.urls import URLPattern, URLResolver, path, reverse
 
 from trainu import navigation
 from trainu.moments import Moment
@@ -49,6 +49,14 @@ class Need:
     since: datetime | None = None
     urgency: Literal[1, 2, 3] = 2
 
+    @property
+    def urgency_words(self) -> str:
+        return {1: "Right now", 2: "Today", 3: "When there is time"}[self.urgency]
+
+    @property
+    def tone(self) -> str:
+        return {1: "bad", 2: "warn", 3: "info"}[self.urgency]
+
 
 @dataclass(frozen=True)
 class Banner:
@@ -62,7 +70,7 @@ class Banner:
 class TrainuAdminSite(admin.AdminSite):
     site_header = "TrainU observability"
     site_title = "TrainU observability"
-    index_title = "Overview"
+    index_title = "Home"
     # The root redirects here, so "View site" would lead in a circle.
     site_url = None
 
@@ -74,6 +82,7 @@ class TrainuAdminSite(admin.AdminSite):
         self._needs: list[tuple[Callable[[HttpRequest], Sequence[Need]], str]] = []
         self._banners: list[tuple[Callable[[], Sequence[Banner]], str]] = []
         self._histories: list[tuple[Callable[[str, str], Sequence[Moment]], str]] = []
+        self._finder: tuple[str, Callable[[HttpRequest], bool]] | None = None
 
     def register_view(self, route: str, view: View, name: str, *, permission: str = "") -> None:
         """Serve `view` for staff at admin/`route`, as URL name admin:`name`.
@@ -104,6 +113,10 @@ class TrainuAdminSite(admin.AdminSite):
         """Have `supply` tell what was done to a record, given its kind (such as sync.deadletter) and id."""
         self._histories.append((supply, permission))
 
+    def register_finder(self, url_name: str, may: Callable[[HttpRequest], bool]) -> None:
+        """Put a search box above every page whose GET goes to `url_name` with ?id=, for readers who `may`."""
+        self._finder = (url_name, may)
+
     def needs(self, request: HttpRequest) -> list[Need]:
         """Return what this reader can do something about, the most urgent first, of these the oldest."""
         found = [need for supply in self._allowed(self._needs, request) for need in supply(request)]
@@ -126,12 +139,14 @@ class TrainuAdminSite(admin.AdminSite):
         own: list[URLPattern | URLResolver] = [
             path(route, self.admin_view(view), name=name) for route, view, name in self._views
         ]
+        own.append(path("overview/", self.admin_view(self.overview), name="overview"))
         # Ours first: Django's list ends in a pattern that catches everything.
         return own + super().get_urls()
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
         context = super().each_context(request)
         is_staff = context["has_permission"]
+        context["finder"] = self._finder_url(request) if is_staff else ""
         context["navigation"] = navigation.menus(request, self._badges) if is_staff else []
         context["banners"] = (
             [banner for supply in self._allowed(self._banners, request) for banner in supply()]
@@ -140,9 +155,23 @@ class TrainuAdminSite(admin.AdminSite):
         )
         return context
 
+    def _finder_url(self, request: HttpRequest) -> str:
+        if self._finder is None:
+            return ""
+        url_name, may = self._finder
+        return reverse(url_name) if may(request) else ""
+
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
+        """Answer with what needs this reader now, and nothing else."""
+        asked = self._allowed(self._needs, request)
+        needs = {"needs": self.needs(request), "is_asked": bool(asked)}
+        return super().index(request, {**needs, **(extra_context or {})})
+
+    def overview(self, request: HttpRequest) -> TemplateResponse:
+        """Answer with the numbers of all apps, their records, and what the reader changed last."""
         cards = [card for supply in self._allowed(self._overview, request) for card in supply(request)]
-        return super().index(request, {"cards": cards, **(extra_context or {})})
+        context = {"title": "Overview", "cards": cards, "app_list": self.get_app_list(request)}
+        return TemplateResponse(request, "admin/overview.html", self.each_context(request) | context)
 
 
 def _guarded(view: View, permission: str) -> View:
@@ -152,6 +181,7 @@ def _guarded(view: View, permission: str) -> View:
             raise PermissionDenied
         return view(request, *args, **kwargs)
 
+    guarded.permission = permission  # type: ignore[attr-defined]
     return guarded
 
 

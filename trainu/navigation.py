@@ -19,6 +19,7 @@ from django.urls import NoReverseMatch, reverse
 log = structlog.get_logger(__name__)
 
 BADGE_AGE = timedelta(seconds=30)
+MOST_SHOWN = 999
 HOME = "admin:index"
 
 
@@ -38,7 +39,7 @@ class Section:
 
 
 SECTIONS = (
-    Section("", (Item("Overview", HOME),)),
+    Section("", (Item("Home", HOME), Item("Overview", "admin:overview"))),
     Section("Dashboards", ()),
     Section(
         "Operations",
@@ -104,6 +105,11 @@ class Link:
     is_current: bool
     badge: int | None
 
+    @property
+    def badge_words(self) -> str:
+        """The count as it fits beside a label; empty for none."""
+        return f"{MOST_SHOWN}+" if (self.badge or 0) > MOST_SHOWN else str(self.badge or "")
+
 
 @dataclass(frozen=True)
 class Menu:
@@ -153,8 +159,8 @@ def _reachable(section: Section, request: HttpRequest) -> list[tuple[Item, str]]
 
 
 def _current(path: str, urls: Sequence[str]) -> str | None:
-    """Return the address that `path` is at or below: the longest one. Everything is below Overview,
-    so that one counts only as itself."""
+    """Return the address that `path` is at or below: the longest one. Everything is below Home, so that one
+    counts only as itself."""
     home = reverse(HOME)
     matches = [url for url in urls if path == url or (url != home and path.startswith(url))]
     return max(matches, key=len, default=None)

@@ -16,7 +16,7 @@ from trainu.admin_site import Card, site
 _WORDS = {Status.PASS: "Well", Status.WARN: "Degraded", Status.FAIL: "Failing"}
 _TONES = {Status.PASS: "ok", Status.WARN: "warn", Status.FAIL: "bad"}
 # What a failing check means to somebody who has never seen the code.
-_TROUBLES = {
+TROUBLES = {
     "database": "the database does not answer",
     "migrations": "migrations have not been run",
     "partitions": "room for tomorrow's events is missing",
@@ -27,6 +27,7 @@ _TROUBLES = {
     "logs": "log lines had to be dropped",
     "sentry": "Sentry does not get every error",
     "audit": "the audit log was not verified for a while",
+    "sync": "jobs for GoHighLevel or its webhooks wait",
 }
 _TAMPERED = "somebody tampered with the audit log (SEV1): Audit says what to do"
 
@@ -34,7 +35,7 @@ _TAMPERED = "somebody tampered with the audit log (SEV1): Audit says what to do"
 def health_cards(_request: HttpRequest) -> list[Card]:
     """Return how the service is."""
     report = health.monitor.report(health.ALL)
-    tone = "bad" if _is_tampered(report) else _TONES[report.status]
+    tone = "bad" if is_tampered(report) else _TONES[report.status]
     return [Card("Service", _WORDS[report.status], _trouble(report), tone=tone)]  # type: ignore[arg-type]
 
 
@@ -70,13 +71,14 @@ def quarantine_cards(_request: HttpRequest) -> list[Card]:
     ]
 
 
-def _is_tampered(report: Report) -> bool:
+def is_tampered(report: Report) -> bool:
+    """Whether the last verification of the audit log has found something."""
     return bool(report.findings["audit"].detail.get("findings"))
 
 
 def _trouble(report: Report) -> str:
     troubles = [
-        _TAMPERED if name == "audit" and _is_tampered(report) else _TROUBLES.get(name, name)
+        _TAMPERED if name == "audit" and is_tampered(report) else TROUBLES.get(name, name)
         for name, finding in report.findings.items()
         if finding.status is not Status.PASS
     ]

@@ -10,9 +10,8 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
-from django.urls import URLPattern, path, reverse
+from django.urls import URLPattern, reverse
 from django.utils.safestring import SafeString
-from django.views.decorators.http import require_POST
 from django_q.tasks import async_task
 
 from observability.admin.event_definition_form import NAME
@@ -65,12 +64,7 @@ class QuarantineGroupAdmin(ReadOnly):
         return False
 
     def get_urls(self) -> list[URLPattern]:
-        reingest = path(
-            "<int:group_id>/reingest/",
-            self.admin_site.admin_view(require_POST(self.reingest)),
-            name="quarantine_reingest",
-        )
-        return [reingest, *super().get_urls()]
+        return [self.verb_path("reingest", self.reingest, _REINGEST), *super().get_urls()]
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
@@ -102,11 +96,8 @@ class QuarantineGroupAdmin(ReadOnly):
         }
         return TemplateResponse(request, "observability/quarantine_group.html", context)
 
-    def reingest(self, request: HttpRequest, group_id: int) -> HttpResponse:
+    def reingest(self, request: HttpRequest, group: QuarantineGroup) -> HttpResponse:
         """Have a worker try the group's events again."""
-        if not request.user.has_perm(_REINGEST):
-            raise PermissionDenied
-        group = get_object_or_404(QuarantineGroup, pk=group_id)
         with transaction.atomic():
             async_task("observability.tasks.reingest", group.pk)
             record(Action.QUARANTINE_REINGEST, target=group)

@@ -10,10 +10,9 @@ from django.db.models import Case, OuterRef, QuerySet, Subquery, Value, When
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
-from django.urls import URLPattern, path, reverse
+from django.urls import URLPattern, reverse
 from django.utils import timezone
 from django.utils.safestring import SafeString
-from django.views.decorators.http import require_POST
 from django_q.tasks import async_task
 
 from observability.models import PurgeRun, RetentionPolicy
@@ -71,12 +70,7 @@ class RetentionPolicyAdmin(Explained):
         return [_label()]
 
     def get_urls(self) -> list[URLPattern]:
-        now = path(
-            "<int:policy_id>/purge/",
-            self.admin_site.admin_view(require_POST(self.purge_now)),
-            name="retention_purge",
-        )
-        return [now, *super().get_urls()]
+        return [self.verb_path("purge", self.purge_now, _PURGE), *super().get_urls()]
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
@@ -105,11 +99,8 @@ class RetentionPolicyAdmin(Explained):
         }
         return TemplateResponse(request, "observability/retention_policy.html", context)
 
-    def purge_now(self, request: HttpRequest, policy_id: int) -> HttpResponse:
+    def purge_now(self, request: HttpRequest, policy: RetentionPolicy) -> HttpResponse:
         """Have a worker purge one dataset now."""
-        if not request.user.has_perm(_PURGE):
-            raise PermissionDenied
-        policy = get_object_or_404(self.get_queryset(request), pk=policy_id)
         if request.POST.get("confirmed"):
             async_task("observability.tasks.purge_now", policy.dataset, f"staff:{request.user.pk}")
             messages.info(request, "A worker purges it now. Reload to see how far it is.")

@@ -64,7 +64,17 @@ _GROUP_WORDS = {
 }
 
 
+def in_words(action: str) -> str:
+    """Return an act as staff read it: "Dead letters: redrive"."""
+    group, _, act = action.partition(".")
+    return f"{_group_in_words(group)}: {act.replace('_', ' ')}"
+
+
 def groups() -> list[tuple[str, str]]:
     """Return the groups of acts with their words, in the order of the vocabulary."""
     names = dict.fromkeys(action.partition(".")[0] for action in Action)
-    return [(name, _GROUP_WORDS.get(name, name.replace("_", " ").capitalize())) for name in names]
+    return [(name, _group_in_words(name)) for name in names]
+
+
+def _group_in_words(name: str) -> str:
+    return _GROUP_WORDS.get(name, name.replace("_", " ").capitalize())

@@ -7,21 +7,28 @@ TIME_LIMIT_MS is given up and says so.
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import reduce
+from operator import or_
 from urllib.parse import urlencode
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.urls import reverse
 
 from observability import trace
+from observability.audit.actions import in_words
 from observability.event_search import Key
 from observability.models import AuditEntry
 from observability.trace import Source
+from sync.stats import buried
 from trainu.bounded_query import bounded
 from trainu.moments import Moment
 
 PAGE = 50
 TIME_LIMIT_MS = 3_000
 CHUNK = 1_000
+MOST_OF_A_RECORD = 50
+# The longest that a policy keeps entries by default, and a month.
+KEPT = timedelta(days=400)
 
 # The longest reaches past any policy; partitions that are not there cost nothing.
 RANGES = {
@@ -104,20 +111,42 @@ def key_of(entry: AuditEntry) -> Key:
 
 
 def moments(correlation_id: str, since: datetime, most: int) -> list[Moment]:
-    """Return what was done under a correlation id, for the trace page."""
-    found = AuditEntry.objects.filter(recorded_at__gte=since, correlation_id=correlation_id)
+    """Return what was done under a correlation id, and later to its jobs and letters, for the trace page."""
+    recent = AuditEntry.objects.filter(recorded_at__gte=since)
     with bounded(trace.TIME_LIMIT_MS):
-        rows = list(found.order_by("-recorded_at", "-id")[:most])
-    return [
-        Moment(
-            at=entry.recorded_at,
-            kind="Audit",
-            title=entry.action,
-            detail=f"{entry.actor_id}: {entry.target_type} {entry.target_id}".rstrip(": "),
-            url=reverse("admin:audit_entry", args=[str(key_of(entry))]),
-        )
-        for entry in rows
-    ]
+        found = list(_newest(recent.filter(correlation_id=correlation_id), most))
+        targets = [
+            Q(target_type=kind, target_id__in=ids) for kind, ids in buried.names(correlation_id).items()
+        ]
+        if targets:
+            found += _newest(recent.filter(reduce(or_, targets)), most)
+    entries = {entry.id: entry for entry in found}.values()
+    return [_moment(entry) for entry in sorted(entries, key=lambda entry: entry.recorded_at)[-most:]]
+
+
+def history(target_kind: str, target_id: str, *, now: datetime) -> list[Moment]:
+    """Return what was done last to a record, at most MOST_OF_A_RECORD; raises TooBroad."""
+    done = AuditEntry.objects.filter(
+        recorded_at__gte=now - KEPT, target_id=target_id, target_type=target_kind
+    )
+    with bounded(TIME_LIMIT_MS):
+        return [_moment(entry) for entry in _newest(done, MOST_OF_A_RECORD)]
+
+
+def _newest(entries: QuerySet[AuditEntry], most: int) -> QuerySet[AuditEntry]:
+    return entries.order_by("-recorded_at", "-id")[:most]
+
+
+def _moment(entry: AuditEntry) -> Moment:
+    target = f"{entry.target_type} {entry.target_id}".strip()
+    return Moment(
+        at=entry.recorded_at,
+        kind="Audit",
+        title=in_words(entry.action),
+        detail=f"{target}: {entry.reason}" if entry.reason else target,
+        url=reverse("admin:audit_entry", args=[str(key_of(entry))]),
+        by=entry.actor_id,
+    )
 
 
 def _behind(entries: QuerySet[AuditEntry], key: Key | None) -> QuerySet[AuditEntry]:
@@ -147,4 +176,4 @@ def _matching(question: Question, now: datetime) -> QuerySet[AuditEntry]:
     return entries
 
 
-trace.register(Source("audit entries", "observability.view_auditentry", moments, timedelta(days=400)))
+trace.register(Source("audit entries", "observability.view_auditentry", moments, KEPT))

@@ -8,8 +8,16 @@ from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models import Func, Q, Value
+from django.db.models.fields.json import KT
+from django.db.models.functions import Coalesce
+from django.db.models.lookups import IsNull
 
 from sync.models.location import Location
+
+# Whom and what a job is about: as it was asked for, or as GoHighLevel has called what it made. Ids of theirs
+# are short where we let them in, so they fit into an index.
+CONTACT = Coalesce(KT("payload__contact_id"), KT("result__contact_id"))
+APPOINTMENT = Coalesce(KT("payload__appointment_id"), KT("result__appointment_id"))
 
 
 class SyncJob(models.Model):
@@ -95,6 +103,10 @@ class SyncJob(models.Model):
             models.Index(fields=["settled_at"], condition=Q(state="dead"), name="job_dead"),
             models.Index(fields=["location", "position"], name="job_by_location"),
             models.Index(fields=["correlation_id"], name="job_by_correlation_id"),
+            models.Index(CONTACT, "position", condition=Q(IsNull(CONTACT, False)), name="job_by_contact"),
+            models.Index(
+                APPOINTMENT, "position", condition=Q(IsNull(APPOINTMENT, False)), name="job_by_appointment"
+            ),
             models.Index(fields=["replaces"], condition=Q(replaces__isnull=False), name="job_by_replaced"),
         ]
         constraints = [

@@ -58,6 +58,7 @@ class Webhook(models.Model):
             models.Index(fields=["received_at", "id"], name="webhook_by_time"),
             models.Index(fields=["correlation_id"], name="webhook_by_correlation_id"),
             models.Index(fields=["contact_id"], condition=~Q(contact_id=""), name="webhook_by_contact"),
+            models.Index(fields=["object_id"], condition=~Q(object_id=""), name="webhook_by_object"),
         ]
         constraints = [
             models.UniqueConstraint(fields=["dedupe_key"], name="a_webhook_is_stored_once"),

@@ -116,7 +116,9 @@ def test_the_menu_of_a_phone_opens_by_keyboard_and_closes_with_escape(
 
 
 def test_nothing_is_wider_than_a_phone(visit: Callable[..., Visit], admin: User) -> None:
-    Group.objects.create(name="a-name-without-any-space-in-it-that-goes-on-and-on-and-on-for-ever-and-ever")
+    group = Group.objects.create(
+        name="a-name-without-any-space-in-it-that-goes-on-and-on-and-on-for-ever-and-ever"
+    )
     User.objects.create(username="x" * 150, email=f"{'y' * 60}@example.test")
     outside = visit(viewport=PHONE).to("/admin/login/")
     assert overflow(outside) <= 0
@@ -125,7 +127,7 @@ def test_nothing_is_wider_than_a_phone(visit: Callable[..., Visit], admin: User)
         "/admin/",
         "/admin/auth/user/",
         f"/admin/auth/user/{admin.pk}/change/",
-        f"/admin/auth/group/{Group.objects.get().pk}/delete/",
+        f"/admin/auth/group/{group.pk}/delete/",
         "/admin/password_change/",
         "/admin/nowhere/",
     ):

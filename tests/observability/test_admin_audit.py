@@ -118,7 +118,7 @@ def test_an_entry_shows_before_and_after_its_place_and_the_trace(boss: Client) -
     link = AuditLink.objects.get(entry_id=entry.id)
     assert bytes(link.hash).hex() in shown
     trace = boss.get("/admin/trace/audit-page-0001/").content.decode()
-    assert "api_key.revoke" in trace
+    assert "API keys: revoke" in trace
     assert path_of(entry) in trace
 
 

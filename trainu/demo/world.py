@@ -11,12 +11,14 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Group
 from django.utils import timezone
 from tqdm import tqdm
 
 from observability import api_keys, capture
 from observability.models import ApiKey, Event
 from observability.store import Origin
+from trainu import roles
 from trainu.demo import history, mistakes, monday, studios
 from trainu.supervisor import Service
 
@@ -75,7 +77,8 @@ def populate(*, days: int, seed: int, password: str, stream: Any) -> str:
         happened = [one for one in history.day(day, seed=seed) if one.timestamp <= now]
         for start in range(0, len(happened), _BATCH):
             capture.persist(happened[start : start + _BATCH], origin)
-    return f"as {LOGIN} with the password {password}"
+    others = ", ".join(role.label for role in reversed(roles.ROLES))
+    return f"as {LOGIN} with the password {password}, with fewer rights as {others}"
 
 
 def _days_present(first: Any) -> set[Any]:
@@ -87,12 +90,21 @@ def _days_present(first: Any) -> set[Any]:
 
 
 def _ensure_staff(password: str) -> None:
+    """Make a login that may everything, and one for each role; all with the same password."""
+    _ensure_login(LOGIN, password, is_superuser=True)
+    for role in roles.ROLES:
+        user = _ensure_login(role.label, password, is_superuser=False)
+        user.groups.set([Group.objects.get(name=role.name)])
+
+
+def _ensure_login(name: str, password: str, *, is_superuser: bool) -> Any:
     user, _ = get_user_model().objects.get_or_create(
-        username=LOGIN, defaults={"is_staff": True, "is_superuser": True}
+        username=name, defaults={"is_staff": True, "is_superuser": is_superuser}
     )
     if not user.check_password(password):
         user.set_password(password)
         user.save()
+    return user
 
 
 def _app_key() -> str:

@@ -1,5 +1,5 @@
-/* What HTML cannot do alone: the menu button says whether the menu is open, dropdowns close by Esc or by a
-   click elsewhere, and Django's widgets get the names they lack. Without it everything still works. */
+/* What HTML cannot do alone: the menu button says whether the menu is open, "/" leads to the search box,
+   dropdowns close by Esc or by a click elsewhere, and Django's widgets get the names they lack. Without it everything still works. */
 "use strict";
 {
   const menu = document.getElementById("navigation");
@@ -11,6 +11,23 @@
     // A drawer that is left open while the window grows would float over its own place.
     matchMedia("(min-width: 64.0625rem)").addEventListener("change", (event) => {
       if (event.matches && menu.matches(":popover-open")) menu.hidePopover();
+    });
+  }
+
+  const finder = document.getElementById("finder");
+  if (finder) {
+    const field = finder.querySelector("input");
+    // On a phone it is a popover, and opening it is asking for its field.
+    finder.addEventListener("toggle", (event) => {
+      if (event.newState === "open") field.focus();
+    });
+    document.addEventListener("keydown", (event) => {
+      if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey) return;
+      if (event.target.closest("input, textarea, select, [contenteditable]")) return;
+      event.preventDefault();
+      if (getComputedStyle(finder).display === "none") finder.showPopover();
+      field.focus();
+      field.select();
     });
   }
 
