@@ -28,6 +28,7 @@ from sync.models.job import APPOINTMENT, CONTACT
 _MOST_RECORDS = 10
 # An index of keys begins with the location, so each location is asked.
 _MOST_LOCATIONS = 2_000
+_OF_A_JOB = ("operation", "state", "location_id", "created_at", "correlation_id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,8 @@ def jobs_keyed(idempotency_key: str, most: int) -> list[Trail]:
     """Return the jobs that were enqueued with an idempotency key, at whatever location."""
     places = Location.objects.values_list("pk", flat=True)[:_MOST_LOCATIONS]
     keyed = SyncJob.objects.filter(location__in=list(places), idempotency_key=idempotency_key)
-    return _jobs(keyed.exclude(idempotency_key=""), most)
+    # Not in order: PostgreSQL might follow the order through all of a location's jobs.
+    return _trails("Job", keyed.exclude(idempotency_key="").order_by().values_list(*_OF_A_JOB)[:most])
 
 
 def jobs_of_bulk(number: int, most: int) -> list[Trail]:
@@ -155,8 +157,7 @@ def _records(model: str, title: str, rows: QuerySet[Any]) -> list[Record]:
 
 
 def _jobs(rows: QuerySet[SyncJob], most: int) -> list[Trail]:
-    fields = ("operation", "state", "location_id", "created_at", "correlation_id")
-    return _trails("Job", rows.order_by("-position").values_list(*fields)[:most])
+    return _trails("Job", rows.order_by("-position").values_list(*_OF_A_JOB)[:most])
 
 
 def _webhooks(rows: QuerySet[Webhook], most: int) -> list[Trail]:
