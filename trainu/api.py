@@ -46,7 +46,10 @@ class TrainuAPI(NinjaAPI):
 api = TrainuAPI(
     title="TrainU observability",
     version="1.0.0",
-    description="Report product events, and see how the service is. Errors are application/problem+json.",
+    description=(
+        "Report product events, have things done in GoHighLevel, repair what failed there, and see how the"
+        " service is. Errors are application/problem+json."
+    ),
     urls_namespace="api",
     parser=StrictParser(),
 )
