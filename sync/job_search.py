@@ -14,7 +14,7 @@ from sync.ghl import masking, words
 from sync.ghl.errors import Code, Outcome, Verdict
 from sync.ghl.operations import OPERATIONS
 from sync.ghl.words import Explanation
-from sync.models import SyncAttempt, SyncJob
+from sync.models import DeadLetter, SyncAttempt, SyncJob
 from trainu.bounded_query import bounded
 
 MOST_ROWS = 100
@@ -71,6 +71,11 @@ def attempts(job: SyncJob) -> list[SyncAttempt]:
     since = job.created_at - _CLOCK_SKEW
     tried = SyncAttempt.objects.filter(job_id=job.pk, started_at__gte=since)
     return list(tried.order_by("-started_at", "-fence")[:MOST_ATTEMPTS])
+
+
+def letter_id(job: SyncJob) -> int | None:
+    """Return the id of a job's dead letter, None where it never died."""
+    return DeadLetter.objects.filter(job=job).values_list("pk", flat=True).first()
 
 
 def shown_payload(job: SyncJob) -> dict[str, Any]:

@@ -4,8 +4,9 @@ The rule: whatever goes wrong, the client gets problem+json with the correlation
 inside is logged with the same id, and none of it is in the answer.
 """
 
-from typing import Any
+from typing import Any, cast
 
+import orjson
 import structlog
 from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
 from django.db import InterfaceError, OperationalError
@@ -13,6 +14,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from ninja import NinjaAPI
 from ninja.errors import HttpError, ValidationError
 from ninja.openapi.schema import OpenAPISchema
+from ninja.parser import Parser
 
 from observability import ingestion, openapi
 from observability.api import events, health
@@ -21,6 +23,13 @@ from trainu import problem, secret_paths
 from trainu.problem import Problem
 
 log = structlog.get_logger(__name__)
+
+
+class StrictParser(Parser):
+    """Reads bodies strictly: halves of characters and NaN are no JSON, and PostgreSQL could not keep them."""
+
+    def parse_body(self, request: HttpRequest) -> dict[str, Any]:
+        return cast(dict[str, Any], orjson.loads(request.body))
 
 
 class TrainuAPI(NinjaAPI):
@@ -37,8 +46,12 @@ class TrainuAPI(NinjaAPI):
 api = TrainuAPI(
     title="TrainU observability",
     version="1.0.0",
-    description="Report product events, and see how the service is. Errors are application/problem+json.",
+    description=(
+        "Report product events, have things done in GoHighLevel, repair what failed there, and see how the"
+        " service is. Errors are application/problem+json."
+    ),
     urls_namespace="api",
+    parser=StrictParser(),
 )
 api.add_router("/events", events)
 api.add_router("/health", health)
@@ -72,6 +85,8 @@ def on_invalid(_request: HttpRequest, error: ValidationError) -> HttpResponse:
 
 @api.exception_handler(HttpError)
 def on_http_error(_request: HttpRequest, error: HttpError) -> HttpResponse:
+    if isinstance(error.__cause__, orjson.JSONDecodeError):
+        return problem.response(400, "malformed_json", "The body is no JSON. Send an object in UTF-8.")
     return problem.plain(error.status_code)
 
 

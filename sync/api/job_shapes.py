@@ -81,6 +81,7 @@ class JobAttempt(Schema):
 class JobDetail(JobLine):
     """A job. words, next_step: what its last attempt's end means. payload: masked. attempts: newest first."""
 
+    letter_id: int | None = Field(description="Its dead letter, for one that is or was dead.")
     words: str
     next_step: str
     result: dict[str, Any] = Field(description="Ids that GoHighLevel gave.")
@@ -141,12 +142,13 @@ def attempt(one: SyncAttempt) -> dict[str, Any]:
     }
 
 
-def detail(found: SyncJob, tried: list[SyncAttempt]) -> dict[str, Any]:
+def detail(found: SyncJob, tried: list[SyncAttempt], letter_id: int | None) -> dict[str, Any]:
     """Return a job as a JobDetail. tried: its attempts, newest first."""
     attempts = [attempt(one) for one in tried]
     last = attempts[0] if attempts else {"words": "", "next_step": ""}
     return {
         **line(found),
+        "letter_id": letter_id,
         "words": last["words"],
         "next_step": last["next_step"],
         "result": found.result,

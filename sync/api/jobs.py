@@ -127,7 +127,7 @@ def job(request: HttpRequest, job_id: UUID) -> dict[str, Any]:
     found = job_search.find(job_id)
     if found is None:
         raise Problem(404, "unknown_job", "There is no job with this id. It may be too old to be kept.")
-    return job_shapes.detail(found, job_search.attempts(found))
+    return job_shapes.detail(found, job_search.attempts(found), job_search.letter_id(found))
 
 
 @router.get(

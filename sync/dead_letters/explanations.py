@@ -14,7 +14,8 @@ _WHEN_MENDED = (
     " and stops by itself if that fails again."
 )
 _LOOK = (
-    "Look in GoHighLevel whether it was done. If so, discard the letter with that reason; if not, redrive it."
+    "Look in GoHighLevel whether it was done. If so, discard the letter with that reason; if not, redrive it"
+    " without having GoHighLevel asked first: that could not tell again."
 )
 _DEVELOPERS = (
     "Tell the developers, with the number of the letter. Redrive the group once they have mended it."

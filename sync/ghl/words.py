@@ -18,7 +18,7 @@ class Explanation:
 
 
 _NOTHING = "Nothing to do: it is tried again by itself."
-_TOKEN = "Enter a valid token for the location, then resume it. Its jobs wait, none is lost."
+_TOKEN = "Enter a valid token for the location. Its jobs wait, none is lost, and go on then."
 _EDIT = "Correct the data of this job and send it again, or discard it with a reason."
 
 _PLAIN: dict[Code, tuple[str, str]] = {
@@ -67,15 +67,15 @@ _PLAIN: dict[Code, tuple[str, str]] = {
     Code.UNAUTHORIZED: ("GoHighLevel does not accept the location's token (any more).", _TOKEN),
     Code.MISSING_SCOPE: (
         "The location's token does not permit this kind of operation.",
-        "Add the permission in GoHighLevel, or enter a token that has it, then resume the location.",
+        "Add the permission in GoHighLevel and resume the location, or enter a token that has it.",
     ),
     Code.WRONG_LOCATION: (
         "The token belongs to another location than the one it is stored for.",
-        "Enter the token of this location, then resume it. Its jobs wait, none is lost.",
+        "Enter the token of this location. Its jobs wait, none is lost, and go on then.",
     ),
     Code.GRANT_REVOKED: (
         "GoHighLevel has withdrawn our access to the location, or the app was uninstalled there.",
-        "Install the app in the location again, then resume it. Its jobs wait, none is lost.",
+        "Connect the location again, which installs the app there. Its jobs wait, none is lost.",
     ),
     Code.CLIENT_REFUSED: (
         "GoHighLevel does not accept our app's own id and secret.",
@@ -83,7 +83,7 @@ _PLAIN: dict[Code, tuple[str, str]] = {
     ),
     Code.TARGET_GONE: (
         "What the job is about no longer exists in GoHighLevel.",
-        "Discard the job, or correct the id and send it again.",
+        "Discard its letter. With another id it is another job: have that one enqueued.",
     ),
     Code.OVERTAKEN: (
         "Part of what this job sets was set again by a newer job that is done.",

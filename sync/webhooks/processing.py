@@ -13,7 +13,7 @@ from sync import backoff, locations, signals
 from sync.dead_letters import letters
 from sync.dead_letters.death import Death
 from sync.mirror import appointments, contacts
-from sync.models import Webhook
+from sync.models import Credential, Webhook
 from sync.signals import Trouble
 from sync.transitions import Cause
 from sync.webhooks import envelope, queue, reading
@@ -123,7 +123,10 @@ def _handle(webhook: Webhook, *, now: datetime) -> Done:
 
 
 def _uninstalled(webhook: Webhook, document: Document, *, now: datetime) -> Done:
-    """Hold the location: its token is void. An uninstall that comes in behind a newer install is history."""
+    """Hold the location: its token is void. An uninstall that comes in behind a newer install is history.
+
+    The token of a private integration is none of the app's, and stays valid.
+    """
     if webhook.location is None:
         words = "The app was uninstalled in GoHighLevel by a company or location that is not set up here."
         if not envelope.read(document).location_id:
@@ -133,6 +136,8 @@ def _uninstalled(webhook: Webhook, document: Document, *, now: datetime) -> Done
         trouble = Trouble(kind="sync", code=SyncCode.UNAUTHORIZED, location_id="", words=words)
         signals.troubled.send(sender=None, troubles=[trouble])
         return Done(NO_LOCATION)
+    if Credential.objects.filter(pk=webhook.location.pk, kind=Credential.Kind.PRIVATE).exists():
+        return Done(NOT_USED)
     sent_at = webhook.sent_at or webhook.received_at
     newer = Webhook.objects.filter(location=webhook.location, topic="install", sent_at__gt=sent_at)
     if newer.exists():

@@ -193,11 +193,14 @@ class Floor:
         return min((at for at in moments if at > self.now), default=self.now + timedelta(seconds=1))
 
     def check(self) -> None:
-        """No job is lost, and of one order one is in hand."""
-        rows = SyncJob.objects.values_list("pk", "state", "ordering_key")
-        assert {job for job, _, _ in rows} == set(self.known)
-        in_hand = [order for _, state, order in rows if state == State.LEASED and order]
+        """No job is lost, of one order one is in hand, and what is in hand is left to whoever has it."""
+        rows = SyncJob.objects.values_list("pk", "state", "ordering_key", "fence")
+        assert {job for job, *_ in rows} == set(self.known)
+        in_hand = [order for _, state, order, _ in rows if state == State.LEASED and order]
         assert len(in_hand) == len(set(in_hand)), "two of one order are in hand"
+        ended = {(job, fence): state for job, state, _, fence in rows if state != State.LEASED}
+        for hand in (hand for lane in self.lanes for hand in lane):
+            assert (hand.job.id, hand.job.fence) not in ended, "what was in hand, somebody else has ended"
 
     def work_off(self) -> None:
         """All is well from now on, and time passes: every job ends, and as it should."""
@@ -214,8 +217,9 @@ class Floor:
     def _kept(self, hand: Hand) -> None:
         assert hand.ended
         result = hand.ended.result
-        if hand.how in FREE:
-            assert hand.ended.next.tries == hand.job.tries, "being held back costs a try"
+        if hand.how:
+            costs = 0 if hand.job.is_lookup or hand.how in FREE else 1
+            assert hand.ended.next.tries == hand.job.tries + costs, f"{hand.how} costs {costs} tries"
         if isinstance(result, Finding):
             if result.found is Found.NOT_FOUND:
                 self.there.doubtful.pop(hand.job.id, None)

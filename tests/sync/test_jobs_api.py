@@ -17,6 +17,7 @@ from observability.models import ApiKey
 from sync.api.jobs import MAX_BYTES
 from sync.ghl.operations import OPERATIONS
 from sync.models import Location, SyncAttempt, SyncJob
+from tests.sync.dying import dead_letters
 from trainu.api import api
 from trainu.partitioned_table import PartitionedTable
 from trainu.scopes import Scope
@@ -219,6 +220,13 @@ def test_a_job_is_shown_with_its_attempts_newest_first_and_nothing_personal(app:
     assert body["attempts"][1]["request"]["body"] == {"email": "[masked]"}
 
 
+def test_a_job_that_died_names_its_letter(app: Caller) -> None:
+    [letter] = dead_letters(1)
+    [job] = SyncJob.objects.filter(state="dead")
+    assert app("GET", f"/jobs/{job.pk}").json()["letter_id"] == letter
+    assert app("GET", f"/jobs/{app.enqueue().json()['job_id']}").json()["letter_id"] is None
+
+
 def test_a_payload_that_no_schema_knows_is_masked_whole(app: Caller) -> None:
     job = SyncJob.objects.get(pk=app.enqueue().json()["job_id"])
     SyncJob.objects.update(payload={"email": EMAIL, "source": EMAIL, "gone": True})
@@ -305,8 +313,8 @@ def test_reading_costs_the_same_queries_however_much_there_is(app: Caller) -> No
     assert [cost("/jobs"), cost(f"/jobs/{job.pk}")] == few == QUERIES
 
 
-# The list's own, its transaction's two and its limits'; a job and its attempts.
-QUERIES = [4, 2]
+# The list's own, its transaction's two and its limits'; a job, its attempts and its letter.
+QUERIES = [4, 3]
 
 
 def test_every_operation_is_explained_with_its_schema(app: Caller) -> None:

@@ -9,9 +9,10 @@ from typing import Any
 import psycopg
 import pytest
 from django.db import Error, connection, transaction
+from pydantic import SecretStr
 from pytest_django.live_server_helper import LiveServer
 
-from sync import backoff, signals
+from sync import backoff, credentials, signals
 from sync.mirror.seen import Status
 from sync.models import AppointmentState, ContactState, DeadLetter, Location, Webhook
 from sync.signals import BookingChanged, LeadAppeared, Trouble
@@ -309,6 +310,14 @@ def test_an_uninstall_that_a_newer_install_has_overtaken_holds_nothing(location:
     work()
     location.refresh_from_db()
     assert location.state == "misconfigured"
+
+
+def test_an_uninstall_does_not_hold_whoever_is_entered_by_a_private_token(location: Location) -> None:
+    credentials.hold_private(LOCATION, SecretStr("pit-1"), now=NOW)
+    webhook = stored(uninstall())
+    work()
+    location.refresh_from_db()
+    assert (location.state, again(webhook).state, webhook.code) == ("active", "ignored", "not_used")
 
 
 def test_an_uninstall_of_a_company_is_left_to_people(location: Location, troubles: list[Trouble]) -> None:

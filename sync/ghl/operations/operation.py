@@ -30,7 +30,7 @@ def marked(text: str | None, mark: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Sought:
-    """Whose work a lookup looks for. mark: the job's `marker`. sent_at: when its latest attempt began.
+    """Whose work a lookup looks for. mark: the job's `marker`. sent_at: when its first attempt began.
 
     claimed: ids that other jobs are known to have made, which are not taken for this job's work.
     """

@@ -245,8 +245,9 @@ def _ghl(environment: dict[str, str]) -> str:
     if not count:
         return "off   add a location under Operations to synchronise it"
     places = "1 location" if count == 1 else f"{count} locations"
-    simulated = ", simulated on this machine" if "GHL_BASE_URL" in environment else ""
-    return f"on    {places}{simulated}"
+    if simulated := environment.get("GHL_BASE_URL"):
+        return f"on    {places}, simulated: {simulated}/_control/ tells how to break it"
+    return f"on    {places}"
 
 
 def _greeting(url: str, *, login: str, integrations: dict[str, str]) -> list[str]:
