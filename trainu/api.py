@@ -16,7 +16,15 @@ from ninja.openapi.schema import OpenAPISchema
 
 from observability import ingestion, openapi
 from observability.api import events, health
-from sync.api import bulk_operations, dead_letters, jobs, letter_groups, reconciliations, webhooks
+from sync.api import (
+    bulk_operations,
+    dead_letters,
+    jobs,
+    letter_groups,
+    reconciliations,
+    webhooks,
+    workflow_addresses,
+)
 from trainu import problem, secret_paths
 from trainu.problem import Problem
 
@@ -43,6 +51,7 @@ api = TrainuAPI(
 api.add_router("/events", events)
 api.add_router("/health", health)
 api.add_router("/sync", jobs.router)
+api.add_router("/sync", workflow_addresses.router)
 api.add_router("/webhooks", webhooks.router)
 api.add_router("/dead-letters", dead_letters.router)
 api.add_router("/dead-letters/groups", letter_groups.router)
