@@ -20,6 +20,7 @@ from sync.api import (
     bulk_operations,
     dead_letters,
     jobs,
+    kill_switch,
     letter_groups,
     reconciliations,
     webhooks,
@@ -52,6 +53,7 @@ api.add_router("/events", events)
 api.add_router("/health", health)
 api.add_router("/sync", jobs.router)
 api.add_router("/sync", workflow_addresses.router)
+api.add_router("/sync", kill_switch.router)
 api.add_router("/webhooks", webhooks.router)
 api.add_router("/dead-letters", dead_letters.router)
 api.add_router("/dead-letters/groups", letter_groups.router)
