@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
-from sync.stats import dead_letters, locations, queues
+from sync.stats import dead_letters, kill_switch, locations, queues
 from sync.stats.queues import Queue
 
 JOBS_LATE = timedelta(minutes=2)
@@ -22,7 +22,10 @@ def look(*, now: datetime) -> tuple[list[str], dict[str, Any]]:
     jobs, webhooks = queues.jobs(now=now), queues.webhooks(now=now)
     held = [one.location_id for one in locations.held(now=now)]
     unanswered = [one.location_id for one in locations.unanswered(now=now)]
+    switch = kill_switch.look(now=now)
     wrong = [*_late("Jobs", jobs, JOBS_LATE, now), *_late("Webhooks", webhooks, WEBHOOKS_LATE, now)]
+    if switch.is_on:
+        wrong.append("The kill switch is on: no message goes out until somebody turns it off.")
     if held:
         wrong.append("Locations are paused or misconfigured: their jobs wait until somebody resumes them.")
     if unanswered:
@@ -32,6 +35,8 @@ def look(*, now: datetime) -> tuple[list[str], dict[str, Any]]:
         **_numbers("jobs", jobs, now),
         **_numbers("webhooks", webhooks, now),
         "dead_letters": dead_letters.letters().open,
+        "kill_switch": "on" if switch.is_on else "off",
+        "messages_held": str(switch.held),
         "held": _named(held),
         "unanswered": _named(unanswered),
     }

@@ -22,7 +22,15 @@ from observability.telemetry import telemetry
 from sync import signals
 from sync.signals import Act, AttemptEnded, BookingChanged, LeadAppeared, Trouble, WebhookStored
 from trainu import correlation
-from trainu.faults import Fault, GHLWebhookFault, SyncCode, SyncFault, WebhookCode
+from trainu.faults import (
+    Fault,
+    GHLWebhookFault,
+    MassSendCode,
+    MassSendFault,
+    SyncCode,
+    SyncFault,
+    WebhookCode,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -150,5 +158,8 @@ def _fault(one: Trouble) -> Fault:
     if one.kind == "webhook":
         code = one.code if one.code in set(WebhookCode) else WebhookCode.HANDLER_ERROR
         return GHLWebhookFault("", code, location_id=one.location_id, trouble=one.code)
+    if one.kind == "mass_send":
+        code = one.code if one.code in set(MassSendCode) else MassSendCode.KILL_SWITCH_TRIPPED
+        return MassSendFault(code, location_id=one.location_id, trouble=one.code)
     code = one.code if one.code in set(SyncCode) else SyncCode.HANDLER_ERROR
     return SyncFault(code, location_id=one.location_id, trouble=one.code)

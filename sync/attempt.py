@@ -14,14 +14,14 @@ from typing import Literal
 import structlog
 from pydantic import SecretStr
 
-from sync import transitions
+from sync import kill_switch, transitions
 from sync.ghl import lookup
 from sync.ghl.errors import Code, Outcome, Verdict, classify
 from sync.ghl.lookup import Finding
 from sync.ghl.operations import OPERATIONS, AnyOperation, Sought, marker
 from sync.ghl.request import Request
-from sync.ghl.response import Answer, Failure
-from sync.ghl.transport import Carrier
+from sync.ghl.response import Answer, Cause, Failure
+from sync.ghl.transport import Carrier, MayLeave
 from sync.queue import Claimed
 from sync.tokens import REFUSED, Keeper
 from sync.transitions import Next, Standing
@@ -74,11 +74,12 @@ class Ended:
 
 @dataclass(slots=True)
 class Sender:
-    """Sends the requests of one attempt, and remembers the last of them."""
+    """Sends the requests of one attempt, and remembers the last of them. may_leave: see `Carrier.send`."""
 
     carrier: Carrier
     tokens: Keeper
     location_id: str
+    may_leave: MayLeave | None = None
     request: Request | None = None
     answer: Answer | Failure | None = None
     requests: int = 0
@@ -101,20 +102,31 @@ class Sender:
     async def _send(self, request: Request, token: SecretStr) -> Answer | Failure:
         self.request, self.answer = request, None
         self.requests += 1
-        self.answer = await self.carrier.send(request, token)
+        self.answer = await self.carrier.send(request, token, may_leave=self.may_leave)
+        if isinstance(self.answer, Failure) and self.answer.cause is Cause.KILL_SWITCH:
+            # It was never on its way.
+            self.request = None
+            self.requests -= 1
         return self.answer
 
 
 async def make(
-    job: Claimed, carrier: Carrier, tokens: Keeper, *, clock: Callable[[], datetime], past: Past | None
+    job: Claimed,
+    carrier: Carrier,
+    tokens: Keeper,
+    *,
+    clock: Callable[[], datetime],
+    past: Past | None,
+    gate: MayLeave | None = None,
 ) -> Ended:
     """Try a job, or look its effect up where that is what it is waiting for; return how it ended.
 
-    past: for a lookup. Raises nothing but CancelledError.
+    past: for a lookup. gate: whether a message may leave now. Raises nothing but CancelledError.
     """
     started_at = clock()
     begun = asyncio.get_running_loop().time()
-    sender = Sender(carrier, tokens, job.location_id)
+    is_held_back = job.operation == kill_switch.OPERATION and not job.is_lookup
+    sender = Sender(carrier, tokens, job.location_id, gate if is_held_back else None)
     kind = OPERATIONS.get(job.operation)
     result: Verdict | Finding
     try:

@@ -20,6 +20,7 @@ from sync import attempt, attempt_log, breaker, probes, queue, recovery, settlem
 from sync.attempt import Ended, Past
 from sync.database_thread import DatabaseThread
 from sync.ghl.transport import Carrier
+from sync.kill_switch import Gate
 from sync.queue import Claimed
 from sync.tokens import Keeper
 from trainu import lanes
@@ -62,6 +63,7 @@ class Lane:
         self._on_beat = on_beat
         self._database = DatabaseThread()
         self._tokens = Keeper(carrier, database=self._database, clock=clock)
+        self._gate = Gate(self._database)
         self._in_hand: dict[UUID, tuple[Claimed, datetime]] = {}
         self._begun: asyncio.Queue[tuple[Claimed, Past | None]] = asyncio.Queue()
         self._probing: set[asyncio.Task[None]] = set()
@@ -150,7 +152,9 @@ class Lane:
         """Make one attempt after another. So many of these run as attempts may go on at a time."""
         while True:
             job, past = await self._begun.get()
-            ended = await attempt.make(job, self._carrier, self._tokens, clock=self._clock, past=past)
+            ended = await attempt.make(
+                job, self._carrier, self._tokens, clock=self._clock, past=past, gate=self._gate
+            )
             del self._in_hand[job.id]
             self._take(ended)
 

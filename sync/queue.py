@@ -2,14 +2,15 @@
 
 The rules: a job is in one hand at a time; whoever's lease ran out changes nothing any more; of one order
 only the first is in hand, and it alone. A claim takes its requests out of the location's budget and its
-breaker's ramp in the same statement, so that nothing is claimed that may not be sent.
+breaker's ramp in the same statement, so that nothing is claimed that may not be sent; and it looks at the
+kill switch there: while that is on, no message is taken in hand, nor what stands behind one in its order.
 """
 
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, LiteralString
 from uuid import UUID
 
 from sync import budgets
@@ -56,13 +57,40 @@ class Settled:
 _COLUMNS = """id, fence, location_id, operation, payload::text, is_lookup, tries, lookups, correlation_id,
     is_redrive, created_at, ordering_key"""
 
+# The first of a location that is due, and those that may be taken. Written out, for with a parameter in their
+# place a prepared statement cannot count on the partial indexes.
+_FIRST = """
+          select job.location_id from sync_syncjob job
+          where job.location_id = location.id and job.state = 'waiting' and {which}
+            and job.next_at <= %(now)s
+          order by job.next_at limit 1
+"""
+_NEXT = """
+        select job.id from sync_syncjob job
+        where job.location_id = granted.location_id and job.state = 'waiting'
+          and {which} and job.next_at <= %(now)s
+          and (job.ordering_key = '' or not exists (
+              select from sync_syncjob other
+              where other.location_id = job.location_id and other.ordering_key = job.ordering_key
+                and other.ordering_key <> '' and other.id <> job.id and other.state in ('waiting', 'leased')
+                and (other.state = 'leased' or other.position < job.position)
+          ))
+        order by job.next_at limit granted.requests
+        for update of job skip locked
+"""
+_NO_MESSAGE = " and job.operation <> 'message.send'"
+
 # Locations take turns: each gives as many jobs as an even share, its tokens and its ramp allow. One whose
 # budget another lane has in hand is left to that lane. Locks are taken in the order budget, jobs, breaker;
 # the jobs' and the budget's without waiting. Measured, before there are statistics and after: `exists`
 # instead of the ordered sub-select reads all that is due; a join instead of `id = any(array(…))` may become a
 # nested loop over the whole queue; without `ordering_key <> ''`, which follows, no partial index is used.
-_CLAIM = f"""
-with present as materialized (
+# Of what stands there twice, for the two ways of the kill switch, one is never executed: a condition
+# `not is_on or operation <> …` in one of them would read through all the messages that are held.
+_CLAIM = """
+with switch as materialized (
+    select coalesce(bool_or(is_on), false) as is_on from sync_killswitch
+), present as materialized (
     select budget.location_id, budget.used_today * (budget.day = %(day)s)::int as used, location.daily_limit,
            least(greatest(1, location.burst_limit * %(at_once)s),
                  budget.tokens + greatest(0, extract(epoch from %(now)s - budget.refilled_at))
@@ -74,12 +102,7 @@ with present as materialized (
     where (location.state = 'active' or (location.state = 'paused' and location.paused_until <= %(now)s))
       and (budget.held_until is null or budget.held_until <= %(now)s)
       and (breaker.state = 'closed' or (breaker.state = 'ramping' and breaker.allowance > 0))
-      and location.id = (
-          select job.location_id from sync_syncjob job
-          where job.location_id = location.id and job.state = 'waiting' and {{which}}
-            and job.next_at <= %(now)s
-          order by job.next_at limit 1
-      )
+      and location.id = case when (select is_on from switch) then ({first_no_message}) else ({first}) end
     order by random() limit %(most)s for update of budget skip locked
 ), granted as (
     select location_id, used, filled,
@@ -89,17 +112,9 @@ with present as materialized (
 ), picked as materialized (
     select job.id, granted.location_id
     from granted cross join lateral (
-        select job.id from sync_syncjob job
-        where job.location_id = granted.location_id and job.state = 'waiting'
-          and {{which}} and job.next_at <= %(now)s
-          and (job.ordering_key = '' or not exists (
-              select from sync_syncjob other
-              where other.location_id = job.location_id and other.ordering_key = job.ordering_key
-                and other.ordering_key <> '' and other.id <> job.id and other.state in ('waiting', 'leased')
-                and (other.state = 'leased' or other.position < job.position)
-          ))
-        order by job.next_at limit granted.requests
-        for update of job skip locked
+        select held.id from ({next_no_message}) held where (select is_on from switch)
+        union all
+        select free.id from ({next}) free where not (select is_on from switch)
     ) job
     where granted.requests > 0
     limit %(most)s
@@ -116,12 +131,24 @@ with present as materialized (
 )
 update sync_syncjob set state = 'leased', fence = fence + 1, next_at = %(lease)s
 where id = any(array(select id from picked))
-returning {_COLUMNS}
+returning {columns}
 """
 
-# Written out, for with a parameter there a prepared statement cannot count on the partial indexes.
-_CLAIM_OTHERS = _CLAIM.format(which="not job.is_suspect")
-_CLAIM_SUSPECTS = _CLAIM.format(which="job.is_suspect")
+
+def _claim(which: LiteralString) -> LiteralString:
+    """Return the statement that claims some of the jobs, whichever way the kill switch stands."""
+    but_messages: LiteralString = which + _NO_MESSAGE
+    return _CLAIM.format(
+        first=_FIRST.format(which=which),
+        first_no_message=_FIRST.format(which=but_messages),
+        next=_NEXT.format(which=which),
+        next_no_message=_NEXT.format(which=but_messages),
+        columns=_COLUMNS,
+    )
+
+
+_CLAIM_OTHERS = _claim("not job.is_suspect")
+_CLAIM_SUSPECTS = _claim("job.is_suspect")
 
 # A job that kills its process takes no neighbour with it: lost ones are taken one at a time.
 _CLAIM_LOST = f"""
@@ -151,7 +178,8 @@ returning job.id
 def claim(*, now: datetime, most: int, suspects: bool = False) -> list[Claimed]:
     """Take up to `most` due jobs in hand until now + LEASE, with a request of its location's budget each.
 
-    Those of held locations stay. suspects: take those that a process died with, instead of the others.
+    Those of held locations stay, and messages while the kill switch is on. suspects: take those that a
+    process died with, instead of the others.
     """
     parameters = {
         "now": now,

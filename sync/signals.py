@@ -103,12 +103,13 @@ class Act:
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """Something is wrong that blames no job: a SEV2 for whoever watches.
+    """Something is wrong that blames no job: a SEV2 for whoever watches, a mass of messages a SEV1.
 
-    code: a word of `trainu.faults.SyncCode` or GHLWebhookCode. words: for staff, nothing personal.
+    code: a word of `trainu.faults`: SyncCode, WebhookCode or MassSendCode. location_id: empty where it is
+    about all of them. words: for staff, nothing personal.
     """
 
-    kind: Literal["sync", "webhook"]
+    kind: Literal["sync", "webhook", "mass_send"]
     code: str
     location_id: str
     words: str

@@ -18,7 +18,16 @@ from ninja.parser import Parser
 
 from observability import ingestion, openapi
 from observability.api import events, health
-from sync.api import bulk_operations, dead_letters, jobs, letter_groups, reconciliations, webhooks
+from sync.api import (
+    bulk_operations,
+    dead_letters,
+    jobs,
+    kill_switch,
+    letter_groups,
+    reconciliations,
+    webhooks,
+    workflow_addresses,
+)
 from trainu import problem, secret_paths
 from trainu.problem import Problem
 
@@ -56,6 +65,8 @@ api = TrainuAPI(
 api.add_router("/events", events)
 api.add_router("/health", health)
 api.add_router("/sync", jobs.router)
+api.add_router("/sync", workflow_addresses.router)
+api.add_router("/sync", kill_switch.router)
 api.add_router("/webhooks", webhooks.router)
 api.add_router("/dead-letters", dead_letters.router)
 api.add_router("/dead-letters/groups", letter_groups.router)

@@ -47,6 +47,7 @@ SECTIONS = (
             Item("Locations", "admin:sync_location_changelist", "sync.view_location"),
             Item("Jobs", "admin:sync_syncjob_changelist", "sync.view_syncjob"),
             Item("Dead letters", "admin:sync_causegroup_changelist", "sync.view_causegroup"),
+            Item("Kill switch", "admin:sync_kill_switch", "sync.view_killswitch"),
             Item("Bulk operations", "admin:sync_bulkoperation_changelist", "sync.view_bulkoperation"),
             Item("Reconciliations", "admin:sync_reconciliation_changelist", "sync.view_reconciliation"),
             Item("Silent locations", "admin:sync_silence_changelist", "sync.view_silence"),

@@ -49,6 +49,10 @@ class Action(StrEnum):
     BULK_PAUSE = "bulk.pause"
     BULK_RESUME = "bulk.resume"
     BULK_CANCEL = "bulk.cancel"
+    KILL_SWITCH_ON = "kill_switch.on"
+    KILL_SWITCH_OFF = "kill_switch.off"
+    WORKFLOW_ADDRESS_ISSUE = "workflow_address.issue"
+    WORKFLOW_ADDRESS_REVOKE = "workflow_address.revoke"
     WEBHOOK_REDRIVE = "webhook.redrive"
     RECONCILIATION_START = "reconciliation.start"
 

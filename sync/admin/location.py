@@ -19,6 +19,7 @@ from django.utils.safestring import SafeString
 from pydantic import SecretStr
 
 from sync import connections, credentials, locations
+from sync.admin import workflow_address
 from sync.models import Budget, Credential, Location
 from trainu.admin_records import Explained, history_only
 from trainu.admin_rendering import code, pill
@@ -99,6 +100,7 @@ class LocationAdmin(Explained):
             self.verb_path("resume", self.resume, PAUSE),
             self.verb_path("limits", self.limits, CHANGE),
             self.verb_path("token", self.token, CREDENTIAL),
+            self.verb_path("issue", workflow_address.issue, workflow_address.ISSUE),
         ]
         return [*verbs, *super().get_urls()]
 
@@ -157,6 +159,7 @@ class LocationAdmin(Explained):
             "pause_form": PauseForm(label_suffix="", auto_id="id_pause_%s"),
             "limits_form": LimitsForm(initial=limits, label_suffix=""),
             "token_form": TokenForm(label_suffix=""),
+            "workflow": workflow_address.panel(request, row),
             "may_pause": may(PAUSE),
             "may_change": may(CHANGE),
             "may_enter": may(CREDENTIAL),

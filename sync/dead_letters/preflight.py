@@ -23,6 +23,7 @@ DELETED = (
     "What this job is about was deleted by a later job. Discard it, or redrive it alone if it exists again."
 )
 HELD = "Its location is held back or GoHighLevel does not answer. It will wait until that is over."
+KILLED = "The kill switch is on, so no message goes out. It will wait until somebody turns that off."
 
 # What only adds is overtaken by nothing, but what it would be added to may be gone.
 _DELETED = """
@@ -38,6 +39,10 @@ where older.id = any(%s::uuid[]) and older.ordering_key <> '' and older.writes =
 _HELD = """
 select location.id from sync_location location join sync_breaker breaker on breaker.location_id = location.id
 where location.id = any(%s) and (location.state <> 'active' or breaker.state = 'open')
+union all
+select id::text from sync_syncjob
+where id = any(%s::uuid[]) and operation = 'message.send'
+  and exists (select from sync_killswitch where is_on)
 """
 
 
@@ -63,22 +68,30 @@ def of_jobs(ids: Collection[UUID]) -> dict[UUID, Finding]:
 
 def held(location_ids: Iterable[str | None]) -> set[str]:
     """Return those of the locations that nothing is sent for now."""
-    wanted = sorted({id for id in location_ids if id})
-    if not wanted:
+    return _held(location_ids, ())
+
+
+def _held(location_ids: Iterable[str | None], jobs: Iterable[UUID]) -> set[str]:
+    """Return ids of locations that are held, and of messages that the kill switch holds."""
+    wanted, messages = sorted({id for id in location_ids if id}), list(jobs)
+    if not wanted and not messages:
         return set()
     with connection.cursor() as cursor:
-        cursor.execute(_HELD, [wanted])
+        cursor.execute(_HELD, [wanted, messages])
         return {id for (id,) in cursor.fetchall()}
 
 
 def of(letters: Collection[DeadLetter]) -> dict[int, Finding]:
     """Return for each letter the worst that is known; those that nothing is known of are left out."""
-    by_job = of_jobs([letter.job_id for letter in letters if letter.job_id])
-    waiting = held(letter.location_id for letter in letters if letter.job_id)
+    jobs = [letter.job_id for letter in letters if letter.job_id]
+    by_job = of_jobs(jobs)
+    waiting = _held((letter.location_id for letter in letters if letter.job_id), jobs)
     found: dict[int, Finding] = {}
     for letter in letters:
         if letter.job_id in by_job:
             found[letter.pk] = by_job[letter.job_id]
+        elif str(letter.job_id) in waiting:
+            found[letter.pk] = Finding("held", KILLED)
         elif letter.job_id and letter.location_id in waiting:
             found[letter.pk] = Finding("held", HELD)
     return found

@@ -57,6 +57,7 @@ class Code(StrEnum):
 
     RATE_LIMITED = "rate_limited"
     QUOTA_EXHAUSTED = "quota_exhausted"
+    KILL_SWITCH = "kill_switch"
 
     UNUSABLE_TOKEN = "unusable_token"
     UNAUTHORIZED = "unauthorized"
@@ -127,6 +128,9 @@ class Read:
 
 READ = Read()
 
+# What was in hand when the kill switch was turned is due again at once: the switch holds it, not its time.
+HELD_WAIT_S = 1.0
+
 _MISSING = re.compile(r"not found|does not exist|doesn't exist|has been deleted", re.IGNORECASE)
 # What GoHighLevel's framework says of an address that it does not know: our mistake, and nothing is gone.
 _UNKNOWN_ROUTE = re.compile(r"cannot (get|post|put|patch|delete) /", re.IGNORECASE)
@@ -164,6 +168,8 @@ def _no_answer(operation: Judged, failure: Failure) -> Verdict:
     code = Code(failure.cause.value)
     if failure.cause is Cause.UNUSABLE_TOKEN:
         return Verdict(Outcome.CONFIGURATION, code)
+    if failure.cause is Cause.KILL_SWITCH:
+        return Verdict(Outcome.DEFERRED, code, wait_s=HELD_WAIT_S)
     if failure.phase is Phase.BEFORE_SENDING:
         return Verdict(Outcome.TRANSIENT, code)
     return _unsure(operation, code)

@@ -50,6 +50,8 @@ class Cause(StrEnum):
     CONNECTION_RESET = "connection_reset"
     NOT_HTTP = "not_http"
     CLIENT_ERROR = "client_error"
+    # Whoever sent it took it back before its first byte.
+    KILL_SWITCH = "kill_switch"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ cookie, and reads no proxy or password from the environment.
 
 import asyncio
 import errno
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from ipaddress import ip_address
 from types import TracebackType
@@ -20,6 +21,8 @@ from yarl import URL
 
 from sync.ghl.request import Request, UnusableToken
 from sync.ghl.response import Answer, Cause, Failure, Phase, read
+
+MayLeave = Callable[[], Awaitable[bool]]
 
 MOST_BYTES = 4 * 1024 * 1024
 CONNECTIONS = 100
@@ -79,9 +82,12 @@ class Carrier:
         if session is not None:
             await session.close()
 
-    async def send(self, request: Request, token: SecretStr | None) -> Answer | Failure:
+    async def send(
+        self, request: Request, token: SecretStr | None, *, may_leave: MayLeave | None = None
+    ) -> Answer | Failure:
         """Send a request once and return its answer, or how far it got without one.
 
+        may_leave: asked when a connection stands, right before the first byte of a request with a body.
         Being cancelled counts as "may have arrived": whoever cancels has to treat it so.
         """
         if self._free.locked():
@@ -93,13 +99,15 @@ class Carrier:
         else:
             await self._free.acquire()
         try:
-            return await self._exchange(request, token)
+            return await self._exchange(request, token, may_leave)
         finally:
             self._free.release()
 
-    async def _exchange(self, request: Request, token: SecretStr | None) -> Answer | Failure:
+    async def _exchange(
+        self, request: Request, token: SecretStr | None, may_leave: MayLeave | None
+    ) -> Answer | Failure:
         content = request.content()
-        body = None if content is None else _Body(content)
+        body = None if content is None else _Body(content, may_leave)
         try:
             async with self._open().request(
                 request.method,
@@ -112,6 +120,8 @@ class Carrier:
         except UnusableToken:
             return Failure(Phase.BEFORE_SENDING, Cause.UNUSABLE_TOKEN)
         except Exception as error:  # noqa: BLE001 -- texts of these hold addresses and tokens: none may escape
+            if body is not None and body.is_held:
+                return Failure(Phase.BEFORE_SENDING, Cause.KILL_SWITCH)
             return _failure(error, begun=body is None or body.begun)
 
     async def _read(self, response: aiohttp.ClientResponse) -> Answer:
@@ -156,6 +166,10 @@ def send_once(base_url: str, request: Request, token: SecretStr | None) -> Answe
     return asyncio.run(once())
 
 
+class _HeldError(Exception):
+    """Breaks off a request of which nothing has left."""
+
+
 class _Body(aiohttp.BytesPayload):
     """A body that knows whether it has begun to leave.
 
@@ -163,11 +177,16 @@ class _Body(aiohttp.BytesPayload):
     a request whose body never came is one that GoHighLevel cannot have carried out.
     """
 
-    def __init__(self, content: bytes) -> None:
+    def __init__(self, content: bytes, may_leave: MayLeave | None) -> None:
         super().__init__(content)
         self.begun = False
+        self.is_held = False
+        self._may_leave = may_leave
 
     async def write_with_length(self, writer: AbstractStreamWriter, content_length: int | None) -> None:
+        if self._may_leave is not None and not await self._may_leave():
+            self.is_held = True
+            raise _HeldError
         self.begun = True
         await super().write_with_length(writer, content_length)
 

@@ -63,6 +63,10 @@ _PLAIN: dict[Code, tuple[str, str]] = {
         "The location has used up its requests for today.",
         "Nothing to do: it goes on after midnight UTC. If it happens often, ask what sends so much.",
     ),
+    Code.KILL_SWITCH: (
+        "The kill switch is on, so the message was taken back before it left.",
+        "Nothing to do: it goes when somebody turns the switch off. That costs it no try.",
+    ),
     Code.UNUSABLE_TOKEN: ("The location's token is empty or damaged.", _TOKEN),
     Code.UNAUTHORIZED: ("GoHighLevel does not accept the location's token (any more).", _TOKEN),
     Code.MISSING_SCOPE: (

@@ -51,14 +51,16 @@ select count(*) from (
     (select 1 from sync_syncjob where state = 'waiting' and is_suspect order by next_at limit %(most)s)
 ) waiting
 """
+_IS_ON = "exists (select from sync_killswitch where is_on)"
 # What stands behind another job of its order is not late, whatever its time.
-_JOBS_LATE = f"""
+_FIRST_LATE = f"""
 select min(first.next_at)
 from ({SENDING}) location
 cross join lateral (
     select next_at from (
         select id, next_at, ordering_key, position from sync_syncjob
         where location_id = location.id and state = 'waiting' and not is_suspect and next_at <= %(now)s
+          {{which}}
         order by next_at limit %(looked_at)s
     ) due
     where ordering_key = '' or not exists (
@@ -70,11 +72,18 @@ cross join lateral (
     order by next_at limit 1
 ) first
 """
+# What the kill switch holds is not late either; and as there may be much of it, it is not even looked at.
+_NO_MESSAGE = "and operation <> 'message.send'"
+_JOBS_LATE = f"""
+select case when {_IS_ON} then ({_FIRST_LATE.format(which=_NO_MESSAGE)})
+            else ({_FIRST_LATE.format(which="")}) end
+"""
 _SUSPECTS_LATE = f"""
 select min(suspect.next_at)
 from (
     select location_id, next_at from sync_syncjob
     where state = 'waiting' and is_suspect and next_at <= %(now)s
+      and (operation <> 'message.send' or not {_IS_ON})
     order by next_at limit %(most)s
 ) suspect
 join ({SENDING}) location on location.id = suspect.location_id

@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from sync.ghl import masking
-from sync.models import Webhook, WorkflowAddress
+from sync.models import Webhook
 from sync.webhooks.envelope import document_of
 from trainu.admin_records import Newest, ReadOnly
 from trainu.admin_rendering import block, pill, pretty
@@ -73,20 +73,3 @@ class WebhookAdmin(ReadOnly):
         if document is None:
             return f"No JSON object: {len(body):,} bytes."
         return block(pretty(masking.mask(document)))
-
-
-@admin.register(WorkflowAddress)
-class WorkflowAddressAdmin(ReadOnly):
-    intro = (
-        "Secret addresses that workflows post to. A secret is shown once, when its address is issued, and is"
-        " known by its digest afterwards."
-    )
-    nothing_yet = "Issue an address for a location, and enter it in the workflow's webhook action."
-    list_display = ("id", "location", "issued_at", "revoked_at")
-    list_filter = (("revoked_at", admin.EmptyFieldListFilter),)
-    list_select_related = ("location",)
-    fields = ("location", "issued_at", "revoked_at")
-    readonly_fields = fields
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False

@@ -1,7 +1,8 @@
 """Webhooks of workflows: unsigned, flat, and known by the secret in the address that they are posted to.
 
 The rule: a secret is shown once, when it is issued, and looked up by its digest. It belongs to one
-location, and a body that names another is refused: a copied workflow takes its address along.
+location, and a body that names another is refused: a copied workflow takes its address along. Issuing and
+revoking are in the audit log.
 """
 
 import secrets
@@ -11,8 +12,11 @@ from datetime import datetime
 from hashlib import sha256
 
 import structlog
+from django.db import transaction
 
+from sync import signals
 from sync.models import Location, Webhook, WorkflowAddress
+from sync.signals import Act
 from sync.webhooks import envelope, intake, pace, reading, store
 from sync.webhooks.fields import Document, child, identifier
 from sync.webhooks.intake import Answer
@@ -22,7 +26,9 @@ from trainu.problem import Problem
 log = structlog.get_logger(__name__)
 
 PATH = "/api/webhooks/ghl/workflow/"
+TARGET_KIND = "sync.workflowaddress"
 _LONGEST_SECRET = 200
+_LOOKED_AT = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,17 +42,37 @@ class Issued:
         return f"Issued({self.address!r})"
 
 
-def issue_address(location: Location, *, now: datetime) -> Issued:
-    """Return a new secret address for a location's workflows; older ones stay valid until revoked."""
+@transaction.atomic
+def issue_address(location: Location, *, now: datetime, actor: str | None = None) -> Issued:
+    """Return a new secret address for a location's workflows; older ones stay valid until revoked.
+
+    actor: who asked for it, None: whoever works now.
+    """
     # The shape of an API key, which redaction knows wherever it turns up.
     secret = f"trainu_{secrets.token_hex(4)}_{secrets.token_urlsafe(32)}"
     address = WorkflowAddress.objects.create(location=location, digest=_digest(secret), issued_at=now)
+    _told("workflow_address.issue", address.pk, location.pk, actor)
     return Issued(address, f"{PATH}{secret}")
 
 
-def revoke_address(address_id: int, *, now: datetime) -> bool:
+@transaction.atomic
+def revoke_address(address_id: int, *, now: datetime, actor: str | None = None) -> bool:
     """Let an address be refused from now on; return whether it was valid before."""
-    return bool(WorkflowAddress.objects.filter(pk=address_id, revoked_at=None).update(revoked_at=now))
+    valid = WorkflowAddress.objects.select_for_update().filter(pk=address_id, revoked_at=None)
+    address = valid.first()
+    if address is None:
+        return False
+    address.revoked_at = now
+    address.save(update_fields=["revoked_at"])
+    _told("workflow_address.revoke", address.pk, address.location_id, actor)
+    return True
+
+
+def heard_at(location_id: str) -> datetime | None:
+    """Return when a workflow of a location posted last, as far as its newest webhooks tell."""
+    newest = Webhook.objects.filter(location_id=location_id).order_by("-received_at")
+    kinds = newest.values_list("kind", "received_at")[:_LOOKED_AT]
+    return next((at for kind, at in kinds if kind == Webhook.Kind.WORKFLOW), None)
 
 
 def accept(raw: bytes, secret: str, *, now: datetime) -> Answer:
@@ -108,6 +134,13 @@ def _dedupe_key(raw: bytes, address: WorkflowAddress, *, now: datetime) -> str:
     """
     hour = now.replace(minute=0, second=0, microsecond=0)
     return envelope.digest(address.location_id.encode(), hour.isoformat().encode(), raw)
+
+
+def _told(action: str, address_id: int, location_id: str, actor: str | None) -> None:
+    # An address is known by its number alone, so the entry says whose it is.
+    changes = {"location": (None, location_id)}
+    act = Act(action, TARGET_KIND, str(address_id), actor=actor, changes=changes)
+    signals.acted.send(sender=None, acts=[act])
 
 
 def _digest(secret: str) -> str:

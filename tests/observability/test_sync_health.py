@@ -106,6 +106,8 @@ def test_sync_that_gets_on_passes_with_its_numbers_and_warns_otherwise() -> None
         "webhooks_late_s": 0.0,
         "webhooks_lost": "0",
         "dead_letters": 0,
+        "kill_switch": "off",
+        "messages_held": "0",
         "held": [],
         "unanswered": [],
     }
@@ -119,5 +121,5 @@ def test_looking_costs_the_same_however_many_locations_there_are(django_assert_n
     for number in range(20):
         Location.objects.create(pk=f"more-{number}", name="Gym", created_at=NOW)
         job(location_id=f"more-{number}", next_at=NOW)
-    with django_assert_num_queries(9):
+    with django_assert_num_queries(10):
         sync_health.look(now=NOW)

@@ -17,7 +17,7 @@ from sync.attempt import Ended
 from sync.ghl.errors import Verdict
 from sync.ghl.lookup import Finding, Found
 from sync.ghl.operations import OPERATIONS
-from sync.models import Breaker, Budget, Location, SyncAttempt, SyncJob
+from sync.models import Breaker, Budget, KillSwitch, Location, SyncAttempt, SyncJob
 from sync.queue import Claimed
 from sync.transitions import State
 from tests.sync.reality import FREE, Reality
@@ -49,6 +49,7 @@ class Floor:
     ghosts: list[list[Hand]] = field(default_factory=list)
     known: dict[UUID, SyncJob] = field(default_factory=dict)
     settled: set[tuple[UUID, int]] = field(default_factory=set)
+    is_on: bool = False
 
     def __post_init__(self) -> None:
         Location.objects.create(pk=LOCATION, name="Studio", created_at=NOW, burst_limit=50)
@@ -68,6 +69,7 @@ class Floor:
     def claim(self, lane: list[Hand], most: int, *, suspects: bool = False) -> list[Hand]:
         """Take jobs in hand, as a lane does."""
         claimed = queue.claim(now=self.now, most=most, suspects=suspects)
+        assert not [job for job in claimed if self.is_killed(job)], "the kill switch does not hold a message"
         claimed.sort(key=lambda job: self.known[job.id].position)
         overtaken = superseding.by_done([job.id for job in claimed if job.is_redrive])
         hands = [Hand(job, self.now) for job in claimed]
@@ -83,6 +85,8 @@ class Floor:
         if hand.ended:
             return
         job, answer = hand.job, None
+        if self.is_killed(job):
+            sent = "taken back"
         hand.how = looked_up if job.is_lookup else sent
         result: Verdict | Finding
         if job.is_lookup:
@@ -120,9 +124,18 @@ class Floor:
         """Kill a lane. sents: what becomes of its requests, empty for those it has not sent yet."""
         lane, self.lanes[number] = self.lanes[number], []
         for hand, sent in zip(lane, sents, strict=False):
-            if sent and not hand.ended and not hand.job.is_lookup:
+            if sent and not hand.ended and not hand.job.is_lookup and not self.is_killed(hand.job):
                 self.there.send(hand.job, SyncJob.objects.get(pk=hand.job.id), sent, at=self.now)
         self.ghosts.append(lane)
+
+    def turn(self, *, on: bool) -> None:
+        """Turn the kill switch. What this is told of is left out, for no job depends on it."""
+        self.is_on = on
+        row = {"is_on": on, "by": "staff:1", "reason": "A test", "changed_at": self.now}
+        KillSwitch.objects.update_or_create(pk=1, defaults=row)
+
+    def is_killed(self, job: Claimed) -> bool:
+        return self.is_on and job.operation == "message.send"
 
     def lose_recovery(self) -> None:
         """Kill a recovery with a job in its hand that was lost before."""
@@ -204,6 +217,7 @@ class Floor:
 
     def work_off(self) -> None:
         """All is well from now on, and time passes: every job ends, and as it should."""
+        self.turn(on=False)
         self.ghosts += self.lanes
         self.lanes = [[]]
         for _ in range(40 * (1 + len(self.known))):

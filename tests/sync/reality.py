@@ -31,9 +31,11 @@ _SENT: dict[str, tuple[Answer | Failure, bool, bool]] = {
     "422": (read(422, {}, b'{"message": "The request could not be processed"}'), False, False),
     "422, and done all the same": (read(422, {}, b'{"message": "Could not be processed"}'), True, False),
     "token refused": (read(401, {}, b'{"message": "Invalid token"}'), False, True),
+    "taken back": (Failure(Phase.BEFORE_SENDING, Cause.KILL_SWITCH), False, True),
 }
-FREE = {"held back", "token refused"}
-SENT = sorted(_SENT)
+FREE = {"held back", "token refused", "taken back"}
+# That one is the kill switch's affair.
+SENT = sorted(_SENT.keys() - {"taken back"})
 LOOKED_UP = ["truth", "truth", "cannot tell", "target gone", "503", "held back", "token refused"]
 
 

@@ -1,4 +1,5 @@
-"""Jobs under every interleaving of outcomes, crashes and lease expiries: none lost, stuck or done twice."""
+"""Jobs under every interleaving of outcomes, crashes, lease expiries and the kill switch: none lost, stuck
+or done twice, and no message sent while the switch is on."""
 
 from datetime import timedelta
 
@@ -142,6 +143,10 @@ class Jobs(RuleBasedStateMachine):
     def redrive(self, number: int, look_first: bool, at_once: bool, how: str) -> None:
         if self.floor.redrive(number, look_first=look_first) and at_once:
             self.work([("done", how)], 2)
+
+    @rule(on=st.booleans())
+    def turn_the_kill_switch(self, on: bool) -> None:
+        self.floor.turn(on=on)
 
     @invariant()
     def nothing_is_wrong(self) -> None:

@@ -8,15 +8,18 @@ from typing import Any
 import orjson
 import pytest
 import sentry_sdk
+from django.contrib.auth.models import User
 from django.test import Client, RequestFactory
 from django.urls import resolve
 
-from observability import timings
+from observability import api_keys, timings
 from observability.errors import sentry
+from observability.models import AuditEntry
 from sync import signals
 from sync.models import Location, Webhook, WorkflowAddress
 from sync.webhooks import pace, workflow
 from tests import servers
+from tests.conftest import Staff
 from tests.observability.test_log_lines import Collector, collected
 from tests.servers import SentryServer
 from tests.sync.webhooks import LOCATION, NOW, appointment
@@ -196,3 +199,134 @@ def test_measurements_know_the_route_alone(rf: RequestFactory) -> None:
     request = rf.post(f"{workflow.PATH}moss-stone-brick-lane")
     request.resolver_match = resolve(request.path)
     assert timings.route_of(request) == "/api/webhooks/ghl/workflow/<secret>"
+
+
+# --- issued and revoked by staff, and by the API -------------------------------------------------
+
+PAGE = f"/admin/sync/location/{LOCATION}/"
+ISSUE, HERE = f"{PAGE}issue/", f"{PAGE}change/"
+
+
+def revoking(number: int) -> str:
+    return f"/admin/sync/workflowaddress/{number}/revoke/"
+
+
+def audited() -> list[tuple[str, str, str]]:
+    found = AuditEntry.objects.filter(target_type="sync.workflowaddress").order_by("recorded_at")
+    return list(found.values_list("action", "target_id", "actor_id"))
+
+
+def test_staff_issue_an_address_which_is_shown_once_and_works(
+    boss: Client, admin_user: User, location: Location
+) -> None:
+    answer = boss.post(ISSUE)
+    address = answer.context["address"]
+    assert address.startswith("http://testserver/api/webhooks/ghl/workflow/trainu_")
+    assert address in answer.content.decode()
+    assert "no-store" in answer["Cache-Control"]
+    assert post(Client(), address.removeprefix("http://testserver"), posted()).json() == {"stored": True}
+    row = WorkflowAddress.objects.get()
+    assert audited() == [("workflow_address.issue", str(row.pk), f"staff:{admin_user.pk}")]
+    shown = boss.get(HERE).content.decode() + boss.get("/admin/sync/workflowaddress/").content.decode()
+    assert f"Address {row.pk}" in shown
+    assert "posted last" in shown
+    assert secret_of(address) not in shown
+    assert secret_of(address) not in repr(list(AuditEntry.objects.values()))
+
+
+def test_staff_revoke_an_address_once_they_say_that_they_mean_it(boss: Client, path: str) -> None:
+    row = WorkflowAddress.objects.get()
+    answer = boss.post(revoking(row.pk), follow=True)
+    assert "Nothing was revoked" in answer.content.decode()
+    assert post(Client(), path, posted()).status_code == 200
+    answer = boss.post(revoking(row.pk), {"confirm": "yes"}, follow=True)
+    assert answer.redirect_chain[-1][0] == HERE
+    assert "Revoked" in answer.content.decode()
+    assert post(Client(), path, posted()).status_code == 401
+    again = boss.post(revoking(row.pk), {"confirm": "yes"}, follow=True)
+    assert "had been revoked already" in again.content.decode()
+    assert [action for action, *_ in audited()] == ["workflow_address.issue", "workflow_address.revoke"]
+
+
+@pytest.mark.parametrize(
+    ("verb", "permission"), [("issue", "add_workflowaddress"), ("revoke", "change_workflowaddress")]
+)
+def test_issuing_and_revoking_want_a_post_a_token_of_the_form_and_their_permission(
+    boss: Client, staff: Staff, path: str, verb: str, permission: str
+) -> None:
+    """A GET is 405, another permission 403, a record that is not there 404, a forged form 403."""
+    row = WorkflowAddress.objects.get()
+    address, nowhere = {
+        "issue": (ISSUE, "/admin/sync/location/nowhere/issue/"),
+        "revoke": (revoking(row.pk), revoking(row.pk + 1)),
+    }[verb]
+    others = {"view_location", "change_location", "view_workflowaddress", "add_workflowaddress"}
+    others |= {"change_workflowaddress"}
+    assert boss.get(address).status_code == 405
+    assert staff(*(others - {permission})).post(address, {"confirm": "yes"}).status_code == 403
+    assert boss.post(nowhere, {"confirm": "yes"}).status_code == 404
+    assert Client().post(address)["Location"].startswith("/admin/login/")
+    forged = Client(enforce_csrf_checks=True)
+    forged.cookies = boss.cookies
+    assert forged.post(address, {"confirm": "yes"}).status_code == 403
+    assert list(WorkflowAddress.objects.values_list("pk", "revoked_at")) == [(row.pk, None)]
+
+
+def test_who_may_only_see_addresses_is_offered_no_verb(staff: Staff, path: str) -> None:
+    shown = staff("view_location", "view_workflowaddress").get(HERE).content.decode()
+    assert "Workflow addresses" in shown
+    assert ISSUE not in shown
+    assert "revoke" not in shown
+
+
+def test_a_location_with_many_addresses_shows_the_newest_and_leads_to_all(
+    boss: Client, location: Location, django_assert_num_queries: Any
+) -> None:
+    for number in range(25):
+        workflow.issue_address(location, now=NOW + timedelta(minutes=number))
+    answer = boss.get(HERE)
+    assert len(answer.context["workflow"].addresses) == 20
+    everything = f"/admin/sync/workflowaddress/?location__id__exact={LOCATION}"
+    assert everything in answer.content.decode()
+    assert len(boss.get(everything).context["cl"].result_list) == 25
+
+
+def test_the_api_issues_lists_and_revokes_under_the_same_checks(location: Location, path: str) -> None:
+    first = WorkflowAddress.objects.get().pk
+    row, key = api_keys.issue("app", ["sync:operate", "sync:read"], limit_per_minute=0)
+    _, reader = api_keys.issue("reader", ["sync:read", "sync:write"], limit_per_minute=0)
+    here = f"/api/sync/locations/{LOCATION}/workflow-addresses"
+
+    def ask(method: str, at: str, with_key: str = key) -> Any:
+        return Client().generic(method, at, headers={"Authorization": f"Bearer {with_key}"})
+
+    assert [ask("POST", here, reader).status_code, ask("DELETE", f"{here}/{first}", reader).status_code] == [
+        403,
+        403,
+    ]
+    issued = ask("POST", here)
+    assert (issued.status_code, issued["Cache-Control"]) == (201, "no-store")
+    address, number = issued.json()["address"], issued.json()["id"]
+    inside = address.removeprefix("http://testserver")
+    assert post(Client(), inside, posted()).json() == {"stored": True}
+    listed = ask("GET", here, reader)
+    assert {one["id"] for one in listed.json()} == {first, number}
+    assert secret_of(address) not in listed.text
+    for _ in range(2):
+        revoked = ask("DELETE", f"{here}/{number}")
+        assert revoked.json()["revoked_at"] is not None
+    assert post(Client(), inside, posted()).status_code == 401
+    assert audited()[1:] == [
+        ("workflow_address.issue", str(number), f"key:{row.pk}"),
+        ("workflow_address.revoke", str(number), f"key:{row.pk}"),
+    ]
+    other = Location.objects.create(pk="other", name="Hall", created_at=NOW)
+    elsewhere = here.replace(LOCATION, other.pk)
+    for method, at in (
+        ("POST", here.replace(LOCATION, "nowhere")),
+        ("GET", here.replace(LOCATION, "nowhere")),
+        ("DELETE", f"{elsewhere}/{first}"),
+        ("DELETE", f"{here}/{number + 1}"),
+    ):
+        assert ask(method, at).status_code == 404
+    assert WorkflowAddress.objects.get(pk=first).revoked_at is None

@@ -77,7 +77,16 @@ def test_what_passes_is_transient_and_ambiguous_where_it_must_not_happen_twice(
     assert judged(ONCE, answer(status, SAID)) == (Outcome.AMBIGUOUS, code)
 
 
-@pytest.mark.parametrize("cause", [cause for cause in Cause if cause is not Cause.UNUSABLE_TOKEN])
+def test_what_was_taken_back_before_it_left_waits_and_costs_nothing() -> None:
+    for operation in (AGAIN, ONCE):
+        taken_back = Failure(Phase.BEFORE_SENDING, Cause.KILL_SWITCH)
+        assert judged(operation, taken_back) == (Outcome.DEFERRED, Code.KILL_SWITCH)
+
+
+_OURS = {Cause.UNUSABLE_TOKEN, Cause.KILL_SWITCH}
+
+
+@pytest.mark.parametrize("cause", [cause for cause in Cause if cause not in _OURS])
 def test_no_answer_is_ambiguous_only_if_it_may_have_been_sent_and_must_not_be_repeated(cause: Cause) -> None:
     code = Code(cause.value)
     assert judged(AGAIN, Failure(Phase.BEFORE_SENDING, cause)) == (Outcome.TRANSIENT, code)
