@@ -49,6 +49,8 @@ class Action(StrEnum):
     BULK_PAUSE = "bulk.pause"
     BULK_RESUME = "bulk.resume"
     BULK_CANCEL = "bulk.cancel"
+    VIEW_SAVE = "view.save"
+    VIEW_REMOVE = "view.remove"
     WEBHOOK_REDRIVE = "webhook.redrive"
     RECONCILIATION_START = "reconciliation.start"
 
@@ -61,6 +63,7 @@ _GROUP_WORDS = {
     "job": "Sync jobs",
     "dead_letter": "Dead letters",
     "bulk": "Bulk operations",
+    "view": "Saved views",
 }
 
 

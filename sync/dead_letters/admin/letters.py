@@ -1,13 +1,25 @@
-"""Dead letters, one by one."""
+"""Dead letters, one by one: their list, its verbs for several of them, and the page of one.
+
+The rule: the list is ours, not Django's: it goes on from a letter, counts no further than a thousand, and
+everything that narrows it stands in its address.
+"""
+
+from typing import Any
 
 from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path
 from django.utils.safestring import SafeString
 
 from sync import job_search
 from sync.dead_letters import explanations, preflight, search
+from sync.dead_letters.admin import acting, letter_list, saved_views
 from sync.dead_letters.admin.record import RecordAdmin, notes_of
 from sync.models import DeadLetter
 from trainu.admin_rendering import block, pill, pretty
+from trainu.admin_site import View, site
 from trainu.templatetags.time import ago
 
 _LETTER_TONES = {
@@ -21,18 +33,6 @@ _LETTER_TONES = {
 
 @admin.register(DeadLetter)
 class DeadLetterAdmin(RecordAdmin):
-    heading = "Dead letters"
-    intro = (
-        "Jobs and webhooks that failed for good: the thousand that died last and match the filters. Open ones"
-        " stay until they recover, are discarded, or something newer makes them needless."
-    )
-    nothing_yet = (
-        "No dead letter. What GoHighLevel refuses for good will stand here, and nothing of it is lost."
-    )
-    list_display = ["title", "state_pill", "location", "code", "deaths", "assigned_to", "died"]
-    list_display_links = ["title"]
-    list_filter = ["state"]
-    list_select_related = ["group", "location", "assigned_to"]
     ordering = ["-died_at", "-id"]
     readonly_fields = (
         "title",
@@ -59,6 +59,27 @@ class DeadLetterAdmin(RecordAdmin):
         "notes_shown",
     )
     fields = readonly_fields
+
+    def get_urls(self) -> list[URLPattern]:
+        own: list[tuple[str, View, str]] = [
+            ("act/", acting.act, "sync_letters_act"),
+            ("views/save/", saved_views.save, "sync_letters_view_save"),
+            ("views/<int:view_id>/remove/", saved_views.remove, "sync_letters_view_remove"),
+        ]
+        served = [path(route, self.admin_site.admin_view(view), name=name) for route, view, name in own]
+        return [*served, *super().get_urls()]
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Show the letters that the address asks for, those that died last first, a page at a time."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        if request.method not in {"GET", "HEAD"}:
+            return HttpResponse(status=405, headers={"Allow": "GET, HEAD"})
+        context = site.each_context(request) | letter_list.context(request)
+        context |= {"title": "All dead letters", "opts": self.opts, "here": request.get_full_path()}
+        return TemplateResponse(request, "sync/letters.html", context | (extra_context or {}))
 
     @admin.display(description="Letter")
     def title(self, letter: DeadLetter) -> str:
