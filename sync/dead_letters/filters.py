@@ -27,6 +27,7 @@ LABELS = {
     "after": "Died since",
     "assignee": "Owner",
     "payload": "Payload",
+    "operation": "Done by bulk operation",
 }
 STATES = (*DeadLetter.State.values, "all")
 LONGEST = 200
@@ -49,8 +50,8 @@ class BadFilter(Refused):
 def chosen_of(query: Mapping[str, str], *, now: datetime | None = None) -> Chosen:
     """Return which letters an address's query means; other names than those of LABELS are left alone.
 
-    group, assignee (0: nobody), status, times: numbers. location, code, subject: texts. before, after:
-    moments in ISO 8601 (UTC where they name no zone), or ages such as 24h and 7d, counted back from now.
+    group, assignee (0: nobody), status, times, operation: numbers. location, code, subject: texts. before,
+    after: moments in ISO 8601 (UTC where they name no zone), or ages such as 24h and 7d, counted from now.
     payload: name=value. Raises BadFilter, code "invalid_filter", for what cannot be read.
     """
     name, value = _payload(query)
@@ -67,6 +68,7 @@ def chosen_of(query: Mapping[str, str], *, now: datetime | None = None) -> Chose
         died_times=_number(query, "times", 1, 1_000_000),
         payload_name=name,
         payload_value=value,
+        operation_id=_number(query, "operation", 1, _LARGEST),
     )
 
 
@@ -100,6 +102,7 @@ def query_of(chosen: Chosen) -> str:
         "assignee": chosen.assignee_id,
         "times": chosen.died_times,
         "payload": f"{chosen.payload_name}={chosen.payload_value}" if chosen.payload_name else "",
+        "operation": chosen.operation_id,
     }
     return urlencode({name: value for name, value in said.items() if value not in ("", None)})
 

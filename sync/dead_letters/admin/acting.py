@@ -20,6 +20,8 @@ from sync.dead_letters.outcome import Outcome
 from sync.dead_letters.refusal import Refused
 
 LIST = "admin:sync_deadletter_changelist"
+# Lists of what may be ticked: of the others nothing can be done to several at once.
+STATES = ("open", "redriving", "all")
 # Of many, so many are named; the others are still in the list.
 MOST_NAMED = 10
 

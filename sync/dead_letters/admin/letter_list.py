@@ -13,12 +13,14 @@ from django.utils import timezone
 from django.utils.safestring import SafeString
 
 from sync.dead_letters import cursors, explanations, filters, search
+from sync.dead_letters.admin import acting
 from sync.dead_letters.admin.chips import Chip, Menu, Offers, chips_of, menus_of
 from sync.dead_letters.admin.record import address
 from sync.dead_letters.chosen import Chosen
 from sync.dead_letters.filters import BadFilter
 from sync.dead_letters.refusal import Refused
 from sync.dead_letters.search import Count, Page
+from sync.ghl.operations import OPERATIONS
 from sync.models import DeadLetter
 from trainu.admin_rendering import pill, seen
 from trainu.bounded_query import TooBroad
@@ -56,10 +58,14 @@ _STATE_WORDS = {
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A letter as a line. verbs: addresses of what may be done to it, by name."""
+    """A letter as a line. title: what was to be done. happened: why it was not; said: in their own words.
+
+    verbs: addresses of what may be done to it, by name.
+    """
 
     letter: DeadLetter
     title: str
+    happened: str
     said: str
     state: SafeString
     verbs: Mapping[str, str]
@@ -129,7 +135,8 @@ def context(request: HttpRequest) -> dict[str, Any]:
         "without_payload": "payload" in wanted.query and wanted.state not in search.WITH_PAYLOAD,
         "bulk": _bulk(request, wanted) if page and not is_whole else [],
         "may": {name: request.user.has_perm(permission) for name, (_, permission) in VERBS.items()},
-        "can_act": bool(verbs) and wanted.state in {"open", "redriving", "all"},
+        "can_act": wanted.state in acting.STATES
+        and any(request.user.has_perm(verb.permission) for verb in acting.VERBS.values()),
     }
 
 
@@ -152,10 +159,10 @@ def _count(wanted: Asked) -> Count | None:
 
 
 def _row(letter: DeadLetter, verbs: Mapping[str, str]) -> Row:
-    words = explanations.explain(letter.code, letter.group.cause).words
     return Row(
         letter,
-        words,
+        _title(letter),
+        explanations.explain(letter.code, letter.group.cause).words,
         seen(letter.words),
         pill(letter.get_state_display(), _TONES[letter.state]),
         {
@@ -164,6 +171,14 @@ def _row(letter: DeadLetter, verbs: Mapping[str, str]) -> Row:
             if letter.state in VERBS[name][0]
         },
     )
+
+
+def _title(letter: DeadLetter) -> str:
+    subject = letter.group.subject
+    if letter.webhook_id is not None:
+        return f"Webhook: {subject.replace('_', ' ')}"
+    operation = OPERATIONS.get(subject)
+    return operation.description().partition(".")[0] if operation else subject
 
 
 def _verbs(request: HttpRequest) -> dict[str, str]:
