@@ -16,7 +16,15 @@ from ninja.openapi.schema import OpenAPISchema
 
 from observability import ingestion, openapi
 from observability.api import events, health
-from sync.api import bulk_operations, dead_letters, jobs, letter_groups, reconciliations, webhooks
+from sync.api import (
+    bulk_operations,
+    dead_letters,
+    jobs,
+    letter_groups,
+    letter_views,
+    reconciliations,
+    webhooks,
+)
 from trainu import problem, secret_paths
 from trainu.problem import Problem
 
@@ -46,6 +54,7 @@ api.add_router("/sync", jobs.router)
 api.add_router("/webhooks", webhooks.router)
 api.add_router("/dead-letters", dead_letters.router)
 api.add_router("/dead-letters/groups", letter_groups.router)
+api.add_router("/dead-letters/views", letter_views.router)
 api.add_router("/bulk-operations", bulk_operations.router)
 api.add_router("/reconciliations", reconciliations.router)
 

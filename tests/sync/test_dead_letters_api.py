@@ -56,14 +56,14 @@ def paths() -> list[tuple[str, str, Any]]:
 
 def test_every_address_wants_a_scope_and_says_which_errors_there_are() -> None:
     found = paths()
-    assert len(found) == 23
+    assert len(found) == 26
     reader = Caller("sync:read")
     writer = Caller("sync:write")
     for path, method, operation in found:
         assert {"401", "403", "429"} <= set(operation["responses"])
         assert operation["summary"]
         url = path.removeprefix("/api").replace("{letter_id}", "1").replace("{group_id}", "1")
-        url = url.replace("{operation_id}", "1")
+        url = url.replace("{operation_id}", "1").replace("{view_id}", "1")
         assert writer(method.upper(), url, {}).status_code == 403
         refused = reader(method.upper(), url, {}).status_code == 403
         assert refused == (method == "post" and not path.endswith("/count")), path
