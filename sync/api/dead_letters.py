@@ -16,7 +16,7 @@ from sync.api import letter_shapes as shapes
 from sync.api.documented import problems
 from sync.api.letter_answers import refusals
 from sync.api.letter_shapes import Id, LetterState, Word
-from sync.dead_letters import changes, cursors, letters, search
+from sync.dead_letters import changes, letters, search
 from sync.dead_letters.chosen import Chosen
 from trainu.problem import Problem
 from trainu.scopes import Scope, actor
@@ -51,9 +51,9 @@ def list_letters(
     """Return up to 100 letters. Pass the answer's cursor to go on; new letters do not shift the pages."""
     chosen = Chosen(group_id, location_id or "", code or "", subject or "")
     with refusals():
-        page = search.page(chosen, state=state or "", older_than=cursors.read(cursor), most=limit)
+        page = search.page(chosen, state=state or "", older_than=rows.position(cursor), most=limit)
     lines = [rows.line(letter) for letter in page.letters]
-    return {"letters": lines, "cursor": cursors.written(page.older)}
+    return {"letters": lines, "cursor": rows.cursor(page.older)}
 
 
 @router.get(

@@ -14,7 +14,7 @@ from sync.api import letter_shapes as shapes
 from sync.api.documented import problems
 from sync.api.letter_answers import refusals
 from sync.api.letter_shapes import Id, Word
-from sync.dead_letters import cursors, groups, search
+from sync.dead_letters import groups, search
 from sync.models import CauseGroup
 from trainu.problem import Problem
 from trainu.scopes import Scope, actor
@@ -43,17 +43,16 @@ def list_groups(
     limit: Annotated[int, Query(ge=1, le=groups.MOST_ROWS)] = groups.MOST_ROWS,
 ) -> dict[str, Any]:
     """Return up to 100 causes with their letters; without `state`, those that are not resolved."""
-    with refusals():
-        page = groups.page(
-            now=timezone.now(),
-            state=state or "",
-            location_id=location_id or "",
-            code=code or "",
-            with_snoozed=snoozed,
-            older_than=cursors.read(cursor),
-            most=limit,
-        )
-    return {"groups": [rows.group(one) for one in page.groups], "cursor": cursors.written(page.older)}
+    page = groups.page(
+        now=timezone.now(),
+        state=state or "",
+        location_id=location_id or "",
+        code=code or "",
+        with_snoozed=snoozed,
+        older_than=rows.position(cursor),
+        most=limit,
+    )
+    return {"groups": [rows.group(one) for one in page.groups], "cursor": rows.cursor(page.older)}
 
 
 @router.get(

@@ -1,12 +1,14 @@
-"""Rows of dead letters, groups and bulk operations as the API shows them.
+"""Rows of dead letters, groups and bulk operations as the API shows them, and where a page of them ended.
 
 The rule: one way from a row to its shape; a payload is masked on it.
 """
 
+from datetime import datetime
 from typing import Any
 
 from sync import job_search
-from sync.dead_letters import bulk, explanations, preflight, search
+from sync.api.letter_answers import refusals
+from sync.dead_letters import bulk, cursors, explanations, preflight, search
 from sync.dead_letters.outcome import Outcome
 from sync.models import BulkItem, BulkOperation, CauseGroup, DeadLetter, GroupNote, LetterNote
 from sync.models.bulk_operation import COUNTED
@@ -102,3 +104,14 @@ def operation_detail(one: BulkOperation) -> dict[str, Any]:
 def item(one: BulkItem) -> dict[str, Any]:
     """Return an item of a bulk operation as an ItemLine."""
     return {"letter_id": one.letter_id, "state": one.state, "words": one.words, "ended_at": one.ended_at}
+
+
+def cursor(older: tuple[datetime, int] | None) -> str | None:
+    """Return where a page ended, for the next one."""
+    return cursors.written(older)
+
+
+def position(text: str | None) -> tuple[datetime, int] | None:
+    """Return where the page before ended; raises Problem 422 for what is no cursor."""
+    with refusals():
+        return cursors.read(text)

@@ -278,7 +278,7 @@ from many;
 insert into sync_deadletter (job_id, group_id, location_id, state, code, status, words, died_at,
     first_died_at, deaths, discard_reason, discarded_by, assigned_to_id)
 select id, case when is_rare then 3 + n / 50 % 3 else 1 + n % 2 end,
-    case when is_rare then 'loc-9' else 'loc-' || n % 2 end, 'open', '',
+    case when is_rare then 'loc-9' when n > 15000 then 'loc-2' else 'loc-' || n % 2 end, 'open', '',
     case when is_rare then 429 else 422 end, '', at, at, case when is_rare then 2 else 1 end,
     '', '', case when is_rare then 7000 end
 from many;
@@ -320,6 +320,8 @@ def test_no_list_reads_more_than_a_few_of_many_letters(db: None, monkeypatch: py
         {"code": "timeout", "subject": "contact.update"},
         {"code": "nothing"},
         {"location": "loc-9"},
+        # Of these there are many, and all are old.
+        {"location": "loc-2"},
         {"location": "loc-8"},
         {"status": "429"},
         {"assignee": "7000"},

@@ -87,7 +87,7 @@ class CauseGroupAdmin(RecordAdmin):
 
     @admin.display(description="Letters")
     def letters(self, group: CauseGroup) -> SafeString:
-        where = urlencode({"group": group.pk})
+        where = urlencode({"group__id__exact": group.pk})
         url = reverse("admin:sync_deadletter_changelist")
         return format_html('<a href="{}?{}">Show its letters</a>', url, where)
 
