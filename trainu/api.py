@@ -24,6 +24,7 @@ from sync.api import (
     jobs,
     kill_switch,
     letter_groups,
+    letter_views,
     reconciliations,
     webhooks,
     workflow_addresses,
@@ -70,6 +71,7 @@ api.add_router("/sync", kill_switch.router)
 api.add_router("/webhooks", webhooks.router)
 api.add_router("/dead-letters", dead_letters.router)
 api.add_router("/dead-letters/groups", letter_groups.router)
+api.add_router("/dead-letters/views", letter_views.router)
 api.add_router("/bulk-operations", bulk_operations.router)
 api.add_router("/reconciliations", reconciliations.router)
 

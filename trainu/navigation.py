@@ -48,6 +48,7 @@ SECTIONS = (
             Item("Jobs", "admin:sync_syncjob_changelist", "sync.view_syncjob"),
             Item("Dead letters", "admin:sync_causegroup_changelist", "sync.view_causegroup"),
             Item("Kill switch", "admin:sync_kill_switch", "sync.view_killswitch"),
+            Item("All dead letters", "admin:sync_deadletter_changelist", "sync.view_deadletter"),
             Item("Bulk operations", "admin:sync_bulkoperation_changelist", "sync.view_bulkoperation"),
             Item("Reconciliations", "admin:sync_reconciliation_changelist", "sync.view_reconciliation"),
             Item("Silent locations", "admin:sync_silence_changelist", "sync.view_silence"),

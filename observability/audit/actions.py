@@ -53,6 +53,8 @@ class Action(StrEnum):
     KILL_SWITCH_OFF = "kill_switch.off"
     WORKFLOW_ADDRESS_ISSUE = "workflow_address.issue"
     WORKFLOW_ADDRESS_REVOKE = "workflow_address.revoke"
+    VIEW_SAVE = "view.save"
+    VIEW_REMOVE = "view.remove"
     WEBHOOK_REDRIVE = "webhook.redrive"
     RECONCILIATION_START = "reconciliation.start"
 
@@ -65,6 +67,7 @@ _GROUP_WORDS = {
     "job": "Sync jobs",
     "dead_letter": "Dead letters",
     "bulk": "Bulk operations",
+    "view": "Saved views",
 }
 
 

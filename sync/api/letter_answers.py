@@ -10,8 +10,8 @@ from sync.dead_letters.refusal import Refused
 from trainu.bounded_query import TooBroad
 from trainu.problem import Problem
 
-_UNKNOWN = {"unknown_letter", "unknown_group", "unknown_operation"}
-_CONFLICTS = {"wrong_state", "not_dead", "count_changed"}
+_UNKNOWN = {"unknown_letter", "unknown_group", "unknown_operation", "unknown_view"}
+_CONFLICTS = {"wrong_state", "not_dead", "count_changed", "name_taken"}
 
 
 @contextmanager

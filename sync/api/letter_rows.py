@@ -3,17 +3,16 @@
 The rule: one way from a row to its shape; a payload is masked on it.
 """
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from sync import job_search
-from sync.dead_letters import bulk, explanations, preflight, search
+from sync.api.letter_answers import refusals
+from sync.dead_letters import bulk, cursors, explanations, preflight, search
 from sync.dead_letters.outcome import Outcome
 from sync.models import BulkItem, BulkOperation, CauseGroup, DeadLetter, GroupNote, LetterNote
 from sync.models.bulk_operation import COUNTED
-from trainu.problem import Problem
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _GROUP = (
     "integration subject code cause message state open redriving recovered discarded superseded total"
     " first_seen_at last_seen_at resolved_at snoozed_until snoozed_to_count"
@@ -109,25 +108,10 @@ def item(one: BulkItem) -> dict[str, Any]:
 
 def cursor(older: tuple[datetime, int] | None) -> str | None:
     """Return where a page ended, for the next one."""
-    if older is None:
-        return None
-    at, id = older
-    return f"{(at - _EPOCH) // timedelta(microseconds=1)}-{id}"
+    return cursors.written(older)
 
 
 def position(text: str | None) -> tuple[datetime, int] | None:
     """Return where the page before ended; raises Problem 422 for what is no cursor."""
-    if not text:
-        return None
-    at, _, id = text.partition("-")
-    try:
-        found = (_EPOCH + timedelta(microseconds=int(at)), int(id))
-    except (ValueError, OverflowError):
-        raise _no_cursor() from None
-    if not 0 < found[1] < 2**63:
-        raise _no_cursor()
-    return found
-
-
-def _no_cursor() -> Problem:
-    return Problem(422, "invalid_cursor", "Pass the cursor of the page before, as it was given.")
+    with refusals():
+        return cursors.read(text)

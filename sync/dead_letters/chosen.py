@@ -4,13 +4,13 @@ The rule: what was shown is what is worked on, so there is one way from a filter
 """
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from django.db.models import Q
 
-from sync.models import CauseGroup, DeadLetter
+from sync.models import BulkItem, CauseGroup, DeadLetter
 from trainu.personal_data import redacted
 
 
@@ -20,6 +20,7 @@ class Chosen:
 
     code, subject: of the letter's group. died_before, died_after: the last death. status: of HTTP.
     assignee_id: 0 for nobody. died_times: at least so often. payload_name, payload_value: of its job.
+    operation_id: of a bulk operation, for the letters that were done in it.
     """
 
     group_id: int | None = None
@@ -33,6 +34,7 @@ class Chosen:
     died_times: int | None = None
     payload_name: str = ""
     payload_value: str = ""
+    operation_id: int | None = None
 
     def rows(self) -> Q:
         """Return the condition on letters."""
@@ -58,18 +60,41 @@ class Chosen:
             where &= Q(deaths__gte=self.died_times) & (Q(deaths__gt=1) if self.died_times > 1 else Q())
         if self.payload_name:
             where &= self._payload()
+        if self.operation_id is not None:
+            done = BulkItem.objects.filter(operation=self.operation_id, state=BulkItem.State.DONE)
+            where &= Q(pk__in=done.order_by().values("letter"))
         return where
 
     def _payload(self) -> Q:
-        """Only what is dead is found: its index holds nothing else. A number is one, and may be a text."""
-        wanted = Q(job__payload__contains={self.payload_name: self.payload_value})
+        return self.jobs("job__")
+
+    def jobs(self, path: str = "") -> Q:
+        """Return the condition on jobs that the payload makes. path: to the job, from what is asked.
+
+        Only what is dead is found: its index holds nothing else. A number is one, and may be a text.
+        """
+        wanted = Q((f"{path}payload__contains", {self.payload_name: self.payload_value}))
         try:
             typed = json.loads(self.payload_value)
-        except ValueError:
+        except (ValueError, RecursionError):
             typed = self.payload_value
         if typed != self.payload_value and not isinstance(typed, dict | list):
-            wanted |= Q(job__payload__contains={self.payload_name: typed})
-        return Q(job__state="dead") & wanted
+            wanted |= Q((f"{path}payload__contains", {self.payload_name: typed}))
+        return Q((f"{path}state", "dead")) & wanted
+
+    def by_group(self, most: int) -> list["Chosen"]:
+        """Return choices of one group each that choose the same together, where code or subject name groups.
+
+        At most so many; itself where it names none, or more than that.
+        """
+        wanted = {"code": self.code, "subject": self.subject, "pk": self.group_id}
+        if not (self.code or self.subject):
+            return [self]
+        named = CauseGroup.objects.filter(**{name: word for name, word in wanted.items() if word})
+        ids = list(named.order_by("pk").values_list("pk", flat=True)[: most + 1])
+        if len(ids) > most:
+            return [self]
+        return [replace(self, group_id=id, code="", subject="") for id in ids]
 
     def count(self, states: tuple[str, ...], most: int) -> int:
         """Return how many letters in these states are chosen, counted no further than most."""

@@ -1,12 +1,16 @@
 """One person's id in dead letters: in what GoHighLevel said of it, and in what people noted.
 
 The rule: the text that names the person goes as a whole; the letter itself stays, so that the ledger adds up.
+A saved view that asks for the person goes with it.
 """
 
 from collections.abc import Iterator
+from urllib.parse import quote_plus
 
 from django.db import connection
+from django.db.models import Q, QuerySet
 
+from sync.models import SavedView
 from trainu.personal_data import Place, register
 
 ERASED = "Erased, at the wish of the person it was about."
@@ -28,6 +32,7 @@ def places() -> Iterator[Place]:
     """Yield each text that may name a person."""
     for name, (label, table, column, instead) in _TEXTS.items():
         yield _place(name, label, table, column, instead)
+    yield Place("saved_views", "Saved views of dead letters", _views, _remove_views)
 
 
 def _place(name: str, label: str, table: str, column: str, instead: str) -> Place:
@@ -44,3 +49,15 @@ def _place(name: str, label: str, table: str, column: str, instead: str) -> Plac
             return int(cursor.rowcount)
 
     return Place(name, label, find, erase)
+
+
+def _asking(contact_id: str) -> "QuerySet[SavedView]":
+    return SavedView.objects.filter(Q(query__contains=quote_plus(contact_id)) | Q(name__contains=contact_id))
+
+
+def _views(contact_id: str) -> int:
+    return _asking(contact_id).count()
+
+
+def _remove_views(contact_id: str) -> int:
+    return _asking(contact_id).delete()[0]

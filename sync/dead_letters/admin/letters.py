@@ -5,6 +5,7 @@ from django.utils.safestring import SafeString
 
 from sync import job_search
 from sync.dead_letters import explanations, preflight, search
+from sync.dead_letters.admin.letter_list import LetterList
 from sync.dead_letters.admin.record import RecordAdmin, notes_of
 from sync.models import DeadLetter
 from trainu.admin_rendering import block, pill, pretty
@@ -20,19 +21,7 @@ _LETTER_TONES = {
 
 
 @admin.register(DeadLetter)
-class DeadLetterAdmin(RecordAdmin):
-    heading = "Dead letters"
-    intro = (
-        "Jobs and webhooks that failed for good: the thousand that died last and match the filters. Open ones"
-        " stay until they recover, are discarded, or something newer makes them needless."
-    )
-    nothing_yet = (
-        "No dead letter. What GoHighLevel refuses for good will stand here, and nothing of it is lost."
-    )
-    list_display = ["title", "state_pill", "location", "code", "deaths", "assigned_to", "died"]
-    list_display_links = ["title"]
-    list_filter = ["state"]
-    list_select_related = ["group", "location", "assigned_to"]
+class DeadLetterAdmin(LetterList, RecordAdmin):
     ordering = ["-died_at", "-id"]
     readonly_fields = (
         "title",
