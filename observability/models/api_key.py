@@ -16,6 +16,7 @@ class ApiKey(models.Model):
         SYNC_WRITE = "sync:write", "Enqueue jobs for GoHighLevel"
         SYNC_READ = "sync:read", "Read jobs, dead letters and bulk operations"
         SYNC_OPERATE = "sync:operate", "Redrive, discard, reconcile, pause"
+        SYNC_REVEAL = "sync:reveal", "See what is masked in dead letters"
 
     name = models.CharField(max_length=80, unique=True, help_text="Who uses it, such as booking-app.")
     prefix = models.CharField(max_length=16, unique=True, editable=False)
@@ -46,6 +47,7 @@ class ApiKey(models.Model):
                         "sync:write",
                         "sync:read",
                         "sync:operate",
+                        "sync:reveal",
                     ],
                 ),
                 name="api_key_scopes_are_known",

@@ -3,11 +3,10 @@
 from django.contrib import admin
 from django.utils.safestring import SafeString
 
-from sync import job_search
-from sync.dead_letters import explanations, preflight, search
-from sync.dead_letters.admin.record import RecordAdmin, notes_of
+from sync.dead_letters.admin.letter import LetterPage
+from sync.dead_letters.admin.record import RecordAdmin
 from sync.models import DeadLetter
-from trainu.admin_rendering import block, pill, pretty
+from trainu.admin_rendering import pill
 from trainu.templatetags.time import ago
 
 _LETTER_TONES = {
@@ -20,7 +19,7 @@ _LETTER_TONES = {
 
 
 @admin.register(DeadLetter)
-class DeadLetterAdmin(RecordAdmin):
+class DeadLetterAdmin(LetterPage, RecordAdmin):
     heading = "Dead letters"
     intro = (
         "Jobs and webhooks that failed for good: the thousand that died last and match the filters. Open ones"
@@ -34,31 +33,6 @@ class DeadLetterAdmin(RecordAdmin):
     list_filter = ["state"]
     list_select_related = ["group", "location", "assigned_to"]
     ordering = ["-died_at", "-id"]
-    readonly_fields = (
-        "title",
-        "state_pill",
-        "what_happened",
-        "next_step",
-        "in_the_way",
-        "job",
-        "webhook",
-        "group",
-        "location",
-        "code",
-        "status",
-        "words",
-        "payload",
-        "first_died_at",
-        "died_at",
-        "deaths",
-        "resolved_at",
-        "discard_reason",
-        "discarded_by",
-        "assigned_to",
-        "snoozed_until",
-        "notes_shown",
-    )
-    fields = readonly_fields
 
     @admin.display(description="Letter")
     def title(self, letter: DeadLetter) -> str:
@@ -68,27 +42,6 @@ class DeadLetterAdmin(RecordAdmin):
     def state_pill(self, letter: DeadLetter) -> SafeString:
         return pill(letter.get_state_display(), _LETTER_TONES[letter.state])
 
-    @admin.display(description="What happened")
-    def what_happened(self, letter: DeadLetter) -> str:
-        return explanations.explain(letter.code, letter.group.cause).words
-
-    @admin.display(description="What to do")
-    def next_step(self, letter: DeadLetter) -> str:
-        return explanations.explain(letter.code, letter.group.cause).next_step
-
-    @admin.display(description="In the way")
-    def in_the_way(self, letter: DeadLetter) -> str:
-        found = preflight.of([letter]).get(letter.pk) if letter.state == DeadLetter.State.OPEN else None
-        return found.words if found else "Nothing is known."
-
-    @admin.display(description="Data, masked")
-    def payload(self, letter: DeadLetter) -> str:
-        return block(pretty(job_search.shown_payload(letter.job))) if letter.job else ""
-
     @admin.display(description="Died")
     def died(self, letter: DeadLetter) -> str:
         return ago(letter.died_at)
-
-    @admin.display(description="Notes")
-    def notes_shown(self, letter: DeadLetter) -> str:
-        return notes_of(search.notes(letter))

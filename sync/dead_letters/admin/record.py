@@ -6,10 +6,15 @@ The rule: nothing is sorted, counted or deleted but as an index serves it.
 from typing import Any
 
 from django.contrib import admin
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.http import url_has_allowed_host_and_scheme
 
+from sync.models import DeadLetter
 from trainu.admin_records import Newest, ReadOnly
 from trainu.admin_rendering import block
+
+_LONGEST_ADDRESS = 2_000
 
 
 class RecordAdmin(ReadOnly):
@@ -28,3 +33,25 @@ def notes_of(notes: Any) -> str:
     """Return notes as a box that can be scrolled, newest first."""
     lines = [f"{note.at:%Y-%m-%d %H:%M} UTC, {note.by}: {note.words}" for note in notes]
     return block("\n".join(lines)) if lines else "None yet."
+
+
+def acting(request: HttpRequest) -> str:
+    """Return who acts, as the audit log names people."""
+    return f"staff:{request.user.pk}"
+
+
+def onward(request: HttpRequest, letter: DeadLetter) -> HttpResponse:
+    """Lead back to the page that a form came from (`next`), if it is one of ours, else to the letter."""
+    where = request.POST.get("next", "")
+    is_ours = len(where) <= _LONGEST_ADDRESS and url_has_allowed_host_and_scheme(
+        where, allowed_hosts={request.get_host()}, require_https=request.is_secure()
+    )
+    return HttpResponseRedirect(
+        where if is_ours else reverse("admin:sync_deadletter_change", args=[letter.pk])
+    )
+
+
+def unkept(answer: HttpResponse) -> HttpResponse:
+    """Return a page that shows somebody's data, so that no browser or proxy keeps it."""
+    answer["Cache-Control"] = "no-store"
+    return answer
