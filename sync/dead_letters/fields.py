@@ -24,6 +24,7 @@ MOST_FIELDS = 100
 # Of one field; more than the longest that any operation takes.
 LONGEST = 250_000
 _ONE_LINE = 300
+_LONGEST_LABEL = 100
 # Python reads no longer ones.
 _MOST_DIGITS = 4_000
 # A browser turns every end of a line into one of two characters; others it may drop.
@@ -208,7 +209,7 @@ def _field(name: str, key: str, value: Any, described: _Described | None) -> Fie
     field = Field(
         name=name,
         key=key,
-        label=name.replace("_", " ").capitalize() if described else name,
+        label=name.replace("_", " ").capitalize() if described else seen(name[:_LONGEST_LABEL]),
         description=about.description,
         kind=_kind(name, value, about),
         is_required=about.is_required,

@@ -26,7 +26,7 @@ from sync.dead_letters.fields import Field, Typed
 from sync.dead_letters.refusal import Refused
 from sync.ghl.operations.misfits import Misfit
 from sync.models import DeadLetter, SyncJob
-from trainu.admin_rendering import cut
+from trainu.admin_rendering import cut, seen
 
 _SALT = "sync.dead_letters.editing"
 # A shift: whoever comes back later looks anew.
@@ -49,11 +49,11 @@ _OVER = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A field with what stands in it, and what is wrong about that."""
+    """A field with what stands in it, and what is wrong about that: where in it, and words."""
 
     field: Field
     typed: Typed
-    misfits: tuple[Misfit, ...]
+    misfits: tuple[tuple[str, str], ...]
     stored: str
 
 
@@ -218,7 +218,7 @@ def _row(field: Field, job: SyncJob, form: Mapping[str, str] | None, misfits: tu
     return Row(
         field,
         typed or fields.typed(field, job.payload),
-        tuple(one for one in misfits if one.field == field.name),
+        tuple((seen(one.below), one.words) for one in misfits if one.field == field.name),
         _cell(job.payload, field.name) if field.kind in {"locked", "kept"} else "",
     )
 

@@ -5,7 +5,7 @@ offered that the reader may not do.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
@@ -81,10 +81,11 @@ def context(request: HttpRequest, letter: DeadLetter, revealed: Revealed | None 
         "attempts": attempts.rows(told.attempts) if told else [],
         "most": story.MOST_ATTEMPTS,
         "copies": list(told.jobs)[:-1] if told else [],
-        "moments": [(moment, names.get(moment.by, "")) for moment in moments[-MOST_MOMENTS:]],
+        "moments": [(_seen(moment), names.get(moment.by, "")) for moment in moments[-MOST_MOMENTS:]],
         "is_cut": len(moments) > MOST_MOMENTS,
         "is_too_slow": told is None,
         "discarded_by": names.get(letter.discarded_by, ""),
+        "discard_reason": seen(letter.discard_reason),
         "correlation_id": _correlation_id(letter),
         "snoozed_until": letter.snoozed_until if _is_snoozed(letter) else None,
         "snoozes": [(word, label) for word, (label, _) in SNOOZES.items()],
@@ -178,6 +179,10 @@ def _told(request: HttpRequest, letter: DeadLetter) -> tuple[story.Story | None,
     except TooBroad:
         return None, done
     return told, sorted([*told.moments, *done], key=lambda moment: moment.at)
+
+
+def _seen(moment: Moment) -> Moment:
+    return replace(moment, title=seen(moment.title), detail=seen(moment.detail))
 
 
 def _waits(letter: DeadLetter) -> str:

@@ -38,8 +38,8 @@ class Misfit:
 
     @property
     def below(self) -> str:
-        """Where in the field it is; empty for the field itself."""
-        return ".".join(self.path[1:])
+        """Where in the field it is; empty for the field itself. Some names in it may be a stranger's."""
+        return ".".join(self.path[1:])[:200]
 
 
 def misfits(error: ValidationError) -> tuple[Misfit, ...]:
