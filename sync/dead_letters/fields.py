@@ -206,11 +206,12 @@ def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _field(name: str, key: str, value: Any, described: _Described | None) -> Field:
     about = described or _Described("", False, isinstance(value, str), False, False, ())
+    label = name.replace("_", " ").capitalize() if described else seen(name[:_LONGEST_LABEL])
     field = Field(
         name=name,
         key=key,
-        label=name.replace("_", " ").capitalize() if described else seen(name[:_LONGEST_LABEL]),
-        description=about.description,
+        label=label,
+        description="" if about.description == f"{label}." else about.description,
         kind=_kind(name, value, about),
         is_required=about.is_required,
         is_known=described is not None,

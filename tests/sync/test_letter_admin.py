@@ -10,6 +10,7 @@ from html.parser import HTMLParser
 from typing import Any
 
 import pytest
+from django.contrib import admin
 from django.contrib.auth.models import Permission, User
 from django.core import signing
 from django.core.cache import cache
@@ -28,6 +29,7 @@ from sync.dead_letters.refusal import Refused
 from sync.models import DeadLetter, Location, SyncAttempt, SyncJob, Webhook
 from tests.conftest import Staff
 from tests.sync.dying import HOUR, NOW, dead_letters, dead_webhook, location
+from trainu.moments import Moment
 from trainu.partitioned_table import PartitionedTable
 
 pytestmark = pytest.mark.django_db
@@ -215,6 +217,22 @@ def test_the_page_tells_the_story_masked(boss: Client, place: Location) -> None:
     assert places == sorted(places)
     assert "Mira" not in shown
     assert "mira.stone" not in shown
+
+
+def test_who_did_what_stands_on_the_same_axis_for_who_may_know_it(
+    boss: Client, staff: Staff, id: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def told(kind: str, key: str) -> list[Moment]:
+        assert (kind, key) == ("sync.deadletter", str(id))
+        return [Moment(NOW - HOUR / 2, "Audit", f"{HOSTILE} assigned it", by="staff:999")]
+
+    monkeypatch.setattr(admin.site._wrapped, "_histories", [(told, "observability.view_auditentry")])
+    SyncJob.objects.update(created_at=NOW - HOUR)
+    axis = page(boss, id).partition('class="story"')[2]
+    places = [axis.index(words) for words in ("Asked for: ", "assigned it", "by user 999", "Became a dead")]
+    assert places == sorted(places)
+    assert "\u202e" not in axis
+    assert "assigned it" not in page(staff("view_deadletter"), id)
 
 
 def test_a_page_costs_the_same_queries_however_much_there_is(staff: Staff, id: int, place: Location) -> None:
@@ -559,7 +577,7 @@ def test_a_form_says_what_an_empty_text_means() -> None:
     form |= {chosen["dnd"].key: "false"}
     said = fields.read(list(chosen.values()), payload, form)
     assert said.payload == {"contact_id": "c-0", "city": "", "last_name": None, "dnd": False}
-    assert (chosen["first_name"].description, chosen["contact_id"].is_required) == ("First name.", True)
+    assert (chosen["phone"].description[:12], chosen["contact_id"].is_required) == ("Phone number", True)
 
 
 _TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), max_size=20)

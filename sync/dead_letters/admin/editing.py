@@ -55,6 +55,12 @@ class Row:
     typed: Typed
     misfits: tuple[tuple[str, str], ...]
     stored: str
+    is_stored: bool
+
+    @property
+    def is_in_use(self) -> bool:
+        """Whether it is to be seen at once: it holds something, or something is wrong with it."""
+        return self.is_stored or bool(self.typed.text or self.misfits) or self.field.is_required
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +158,7 @@ class LetterEditing(RecordAdmin):
             editing,
             {
                 "rows": rows,
+                "spare": sum(not row.is_in_use for row in rows),
                 "wrong": [row for row in rows if row.misfits],
                 # Misfits say it at their fields; what has none is said at the top.
                 "of_all": of_all if misfits else [str(refusal)] if refusal else [],
@@ -220,6 +227,7 @@ def _row(field: Field, job: SyncJob, form: Mapping[str, str] | None, misfits: tu
         typed or fields.typed(field, job.payload),
         tuple((seen(one.below), one.words) for one in misfits if one.field == field.name),
         _cell(job.payload, field.name) if field.kind in {"locked", "kept"} else "",
+        field.name in job.payload,
     )
 
 
