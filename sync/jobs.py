@@ -17,6 +17,7 @@ from uuid_utils.compat import uuid7
 
 from sync import backoff, superseding
 from sync.ghl.operations import OPERATIONS
+from sync.ghl.operations.misfits import Misfit, misfits
 from sync.ghl.operations.operation import AnyOperation
 from sync.models import Location, SyncJob
 from sync.transitions import State
@@ -33,11 +34,15 @@ class Enqueued:
 
 
 class Refused(ValueError):
-    """A job that cannot be taken in. code: a word for machines; str(): what is wrong and what to do."""
+    """A job that cannot be taken in. code: a word for machines; str(): what is wrong and what to do.
 
-    def __init__(self, code: str, message: str) -> None:
+    misfits: of a payload that does not fit, field by field.
+    """
+
+    def __init__(self, code: str, message: str, misfits: tuple[Misfit, ...] = ()) -> None:
         super().__init__(message)
         self.code = code
+        self.misfits = misfits
 
 
 def enqueue(
@@ -125,9 +130,9 @@ def check(operation: str, payload: dict[str, Any]) -> tuple[AnyOperation, Any]:
         words = "; ".join(
             f"{'.'.join(map(str, one['loc'])) or 'payload'}: {one['msg']}" for one in faults[:5]
         )
-        raise Refused("invalid_payload", f"{operation}: {words}.") from None
+        raise Refused("invalid_payload", f"{operation}: {words}.", misfits(error)) from None
     except ValueError as error:
-        raise Refused("invalid_payload", f"{operation}: {error}") from None
+        raise Refused("invalid_payload", f"{operation}: {error}", (Misfit((), str(error)),)) from None
 
 
 def _take_place(location_id: str, order: str) -> None:

@@ -17,6 +17,7 @@ class ApiKey(models.Model):
         SYNC_READ = "sync:read", "Read jobs, dead letters and bulk operations"
         SYNC_OPERATE = "sync:operate", "Redrive, discard, reconcile, pause"
         SYNC_KILL = "sync:kill", "Turn the kill switch for messages on and off"
+        SYNC_REVEAL = "sync:reveal", "See what is masked in dead letters"
 
     name = models.CharField(max_length=80, unique=True, help_text="Who uses it, such as booking-app.")
     prefix = models.CharField(max_length=16, unique=True, editable=False)
@@ -48,6 +49,7 @@ class ApiKey(models.Model):
                         "sync:read",
                         "sync:operate",
                         "sync:kill",
+                        "sync:reveal",
                     ],
                 ),
                 name="api_key_scopes_are_known",

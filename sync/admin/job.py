@@ -15,8 +15,9 @@ from django.urls import reverse
 from django.utils.safestring import SafeString
 
 from sync import job_search
+from sync.admin import attempts
 from sync.ghl.operations import OPERATIONS
-from sync.models import Location, SyncJob
+from sync.models import DeadLetter, Location, SyncJob
 from trainu.admin_records import Newest, ReadOnly
 from trainu.admin_rendering import pill, pretty
 from trainu.admin_site import site
@@ -31,6 +32,7 @@ _CAUSES = {
 }
 # Choices of a filter are bounded; the rest is reached by searching for the location's id.
 MOST_LOCATIONS = 200
+MOST_COPIES = 10
 
 
 class LocationFilter(admin.SimpleListFilter):
@@ -119,7 +121,6 @@ class SyncJobAdmin(ReadOnly):
         if not self.has_view_permission(request):
             raise PermissionDenied
         job = _found(object_id)
-        attempts = job_search.attempts(job)
         context = site.each_context(request) | {
             "title": "Job",
             "subtitle": job.operation,
@@ -129,10 +130,9 @@ class SyncJobAdmin(ReadOnly):
             "cause": _CAUSES.get(job.cause, ""),
             "payload": pretty(job_search.shown_payload(job)),
             "result": sorted(job.result.items()),
-            "attempts": [
-                (one, job_search.in_words(one.outcome, one.code), _pretty(one.request), _pretty(one.response))
-                for one in attempts
-            ],
+            "letter": DeadLetter.objects.filter(job=job).first(),
+            "copies": _copies(job),
+            "attempts": attempts.rows(job_search.attempts(job)),
             "most": job_search.MOST_ATTEMPTS,
         }
         return TemplateResponse(request, "sync/job.html", context)
@@ -162,9 +162,9 @@ class SyncJobAdmin(ReadOnly):
         return ago(job.created_at)
 
 
-def _pretty(document: Any) -> str:
-    """Return a stored document in lines; nothing where there was none, or where it is kept no longer."""
-    return "" if document is None else pretty(document)
+def _copies(job: SyncJob) -> list[SyncJob]:
+    """Return by which jobs with changed data it was replaced."""
+    return list(job.replaced_by.only("pk").order_by("position")[:MOST_COPIES])
 
 
 def _state(job: SyncJob) -> SafeString:

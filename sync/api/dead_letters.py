@@ -6,7 +6,7 @@ bulk operations.
 
 from typing import Annotated, Any
 
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from ninja import Query, Router, Status
 
@@ -16,14 +16,14 @@ from sync.api import letter_shapes as shapes
 from sync.api.documented import problems
 from sync.api.letter_answers import refusals
 from sync.api.letter_shapes import Id, LetterState, Word
-from sync.dead_letters import changes, letters, search
+from sync.dead_letters import changes, letters, revealing, search
 from sync.dead_letters.chosen import Chosen
 from trainu.problem import Problem
 from trainu.scopes import Scope, actor
 
 router = Router(tags=["dead letters"])
 
-READ, OPERATE = "sync:read", "sync:operate"
+READ, OPERATE, REVEAL = "sync:read", "sync:operate", "sync:reveal"
 _VERB = problems({422: "What was asked for does not fit; `detail` says what to do."})
 _ONE = problems(
     {404: "There is no such letter.", 409: "Its state does not allow it.", 422: "It does not fit."}
@@ -179,6 +179,22 @@ def snooze(request: HttpRequest, letter_id: Id, wanted: shapes.Snooze) -> dict[s
     with refusals():
         letters.snooze(letter_id, wanted.until, by=actor(request), now=timezone.now())
     return one_letter(request, letter_id)
+
+
+@router.post(
+    "/{int:letter_id}/reveal",
+    auth=Scope(REVEAL),
+    response=shapes.Revealed,
+    summary="See what is masked about a letter",
+    operation_id="reveal_dead_letter",
+    openapi_extra=_ONE,
+)
+def reveal(request: HttpRequest, letter_id: Id, wanted: shapes.Why, response: HttpResponse) -> dict[str, Any]:
+    """Return a letter's data unmasked. Who has asked and why is in the audit log; keep none of it."""
+    with refusals():
+        revealed = revealing.reveal(letter_id, wanted.reason, by=actor(request))
+    response["Cache-Control"] = "no-store"
+    return {"payload": revealed.payload, "body": revealed.body}
 
 
 @router.post(

@@ -102,6 +102,10 @@ class Reason(Closed):
     reason: str = Field(default="", max_length=300)
 
 
+class Why(Closed):
+    reason: str = Field(description="Up to 300 characters.")
+
+
 class Filter(Closed):
     """Which letters; what is left out chooses nothing in particular."""
 
@@ -196,6 +200,13 @@ class Outcome(Schema):
 
 class Copy(Schema):
     job_id: UUID
+
+
+class Revealed(Schema):
+    """One of both. payload: of the letter's job. body: of its webhook, as it came in. Empty once erased."""
+
+    payload: dict[str, Any] | None
+    body: str | None
 
 
 class Retried(Schema):

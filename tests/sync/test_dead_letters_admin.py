@@ -27,7 +27,7 @@ def test_pages_say_what_died_and_what_to_do_without_a_name(boss: Client) -> None
     check = ledger.check(now=NOW)
     shown = {
         f"causegroup/{group.pk}/change/": ["finds a field wrong", "Their form.", "more than 5"],
-        f"deadletter/{id}/change/": ["Asked them.", "c-0", "Nothing is known."],
+        f"deadletter/{id}/change/": ["Asked them.", "c-0", "What to do now"],
         f"deadletter/{webhook.letter.pk}/change/": ["Our own software failed"],
         f"bulkoperation/{operation.pk}/change/": ["0 of 2", "Spam."],
         f"ledgercheck/{check.pk:%Y-%m-%d}/change/": ["Yes"],

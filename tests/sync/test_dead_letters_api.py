@@ -56,7 +56,7 @@ def paths() -> list[tuple[str, str, Any]]:
 
 def test_every_address_wants_a_scope_and_says_which_errors_there_are() -> None:
     found = paths()
-    assert len(found) == 26
+    assert len(found) == 27
     reader = Caller("sync:read")
     writer = Caller("sync:write")
     for path, method, operation in found:
@@ -160,6 +160,29 @@ def test_a_letter_is_tried_with_other_data(app: Caller) -> None:
     assert str(DeadLetter.objects.get().job_id) == taken.json()["job_id"]
     again = app("POST", url, {"payload": {"contact_id": "c-0", "first_name": "Ida"}, "reason": "x"})
     assert (again.status_code, again.json()["code"]) == (409, "wrong_state")
+
+
+def test_what_is_masked_is_shown_to_a_key_that_may_once_and_with_an_entry(
+    app: Caller, place: Location
+) -> None:
+    [id] = dead_letters(1)
+    webhook = dead_webhook(place, body=b'{"phone": 12345678901234567890123}')
+    eye = Caller("sync:reveal")
+    url = f"/dead-letters/{id}/reveal"
+    assert app("POST", url, {"reason": "To call them."}).status_code == 403
+    assert eye("POST", url, {"reason": " "}).json()["code"] == "reason_missing"
+    assert eye("POST", "/dead-letters/999999999/reveal", {"reason": "x"}).status_code == 404
+    assert not AuditEntry.objects.filter(action="data.reveal").exists()
+    told = eye("POST", url, {"reason": "To call them."})
+    assert told.json() == {"payload": {"contact_id": "c-0", "first_name": "Mira"}, "body": None}
+    assert told["Cache-Control"] == "no-store"
+    told = eye("POST", f"/dead-letters/{webhook.letter.pk}/reveal", {"reason": "To see the number."})
+    assert told.json() == {"payload": None, "body": '{"phone": 12345678901234567890123}'}
+    entries = AuditEntry.objects.filter(action="data.reveal").order_by("recorded_at")
+    assert [(one.actor_id, one.target_id, one.reason) for one in entries] == [
+        (eye.name, str(id), "To call them."),
+        (eye.name, str(webhook.letter.pk), "To see the number."),
+    ]
 
 
 def test_groups_are_the_landing_page_and_are_worked_on(app: Caller) -> None:
