@@ -20,9 +20,9 @@ _CHOICES = [(key, words) for key, (words, _) in LASTS.items()]
 
 class SnoozeForm(forms.Form):
     lasts = forms.ChoiceField(
-        label="How long", choices=[*_CHOICES, (TO_COUNT, "until more are open than this:")]
+        label="Do not ask about it", choices=[*_CHOICES, (TO_COUNT, "until more are open than")]
     )
-    to_count = forms.IntegerField(label="Number of open letters", required=False, min_value=0)
+    to_count = forms.IntegerField(label="Number, for the last choice", required=False, min_value=0)
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or {}

@@ -3,6 +3,7 @@
 The rule: words for people who have never seen the code; nothing here asks the database.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -46,7 +47,7 @@ class Cause:
     standing: Standing
     state: SafeString
     until: str
-    affected: str
+    affected: Sequence[str]
     runbook: str
     trend: Trend
 
@@ -79,13 +80,16 @@ def snoozed_until(group: CauseGroup) -> str:
     return f"until {at.day} {at:%b, %H:%M} UTC"
 
 
-def affected(group: CauseGroup) -> str:
-    """Return whom a group's open letters are about."""
+def affected(group: CauseGroup) -> Sequence[str]:
+    """Return whom a group's open letters are about, a few words each."""
     if not group.open:
-        return "nobody"
+        return ()
     if group.people is None or group.locations is None:
-        return "not counted"
-    return f"{_number(group.people, 'person', 'people')}, {_number(group.locations, 'location', 'locations')}"
+        return ("people not counted",)
+    return (
+        _number(group.people, "person", "people"),
+        _number(group.locations, "location", "locations"),
+    )
 
 
 def runbook(code: str) -> str:
