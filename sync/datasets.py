@@ -75,6 +75,14 @@ LETTERS: tuple[Dataset, ...] = (
         why="the audit log tells of them by their number alone",
     ),
     Rows(
+        name="cause_hours",
+        label="Deaths of each cause by the hour",
+        tables=(Table(model="sync.CauseHour", at="hour"),),
+        default_days=90,
+        least_days=4,
+        why="a cause's page shows the last three days of them",
+    ),
+    Rows(
         name="ledger_checks",
         label="Daily checks of the dead letters' ledger",
         tables=(Table(model="sync.LedgerCheck", at="day"),),

@@ -10,7 +10,7 @@ import time
 from django.conf import settings
 from django.utils import timezone
 
-from sync.dead_letters import ledger, letters, ramp, regrouping
+from sync.dead_letters import impact, ledger, letters, ramp, regrouping
 from sync.ghl.transport import Carrier
 from sync.lane import CONCURRENCY, Lane
 from sync.mirror import contacts
@@ -80,9 +80,10 @@ def watch_silence() -> int:
 
 
 def run_bulk_operations() -> int:
-    """Let bulk operations on dead letters go on, for as long as a lane runs."""
+    """Count whom causes are about, once; then let bulk operations on letters go on while the lane runs."""
     letters.catch_up(now=timezone.now())
     regrouping.step(now=timezone.now())
+    impact.count(now=timezone.now())
     return lanes.run("dead letter", lambda: ramp.step(now=timezone.now()))
 
 

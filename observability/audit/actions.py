@@ -44,6 +44,7 @@ class Action(StrEnum):
     DEAD_LETTER_RESTORE = "dead_letter.restore"
     DEAD_LETTER_ASSIGN = "dead_letter.assign"
     DEAD_LETTER_NOTE = "dead_letter.note"
+    DEAD_LETTER_ACKNOWLEDGE = "dead_letter.acknowledge"
     DEAD_LETTER_SNOOZE = "dead_letter.snooze"
     BULK_START = "bulk.start"
     BULK_PAUSE = "bulk.pause"

@@ -1,6 +1,7 @@
 """/api/dead-letters/groups: the causes that letters died of, worked on as one.
 
-The rule: a group's state and counters follow its letters; only whose it is, notes and snoozing are set.
+The rule: a group's state and counters follow its letters; only whose it is, notes, acknowledgement and
+snoozing are set.
 """
 
 from typing import Annotated, Any, Literal
@@ -15,6 +16,8 @@ from sync.api.documented import problems
 from sync.api.letter_answers import refusals
 from sync.api.letter_shapes import Id, Word
 from sync.dead_letters import groups, search
+from sync.dead_letters.fixers import Fixer
+from sync.dead_letters.standing import Standing
 from sync.models import CauseGroup
 from trainu.problem import Problem
 from trainu.scopes import Scope, actor
@@ -23,6 +26,9 @@ router = Router(tags=["dead letters"])
 
 READ, OPERATE = "sync:read", "sync:operate"
 _ONE = problems({404: "There is no such group.", 422: "What was asked for does not fit."})
+_STATEFUL = problems(
+    {404: "There is no such group.", 409: "Its state does not allow it.", 422: "It does not fit."}
+)
 
 
 @router.get(
@@ -36,23 +42,32 @@ _ONE = problems({404: "There is no such group.", 422: "What was asked for does n
 def list_groups(
     request: HttpRequest,
     state: Literal["open", "regressed", "resolved", "all"] | None = None,
+    standing: Standing | None = None,
+    fixer: Fixer | None = None,
     location_id: Word | None = None,
     code: Word | None = None,
     snoozed: bool = True,
     cursor: str | None = None,
     limit: Annotated[int, Query(ge=1, le=groups.MOST_ROWS)] = groups.MOST_ROWS,
 ) -> dict[str, Any]:
-    """Return up to 100 causes with their letters; without `state`, those that are not resolved."""
-    page = groups.page(
-        now=timezone.now(),
-        state=state or "",
-        location_id=location_id or "",
-        code=code or "",
-        with_snoozed=snoozed,
-        older_than=rows.position(cursor),
-        most=limit,
-    )
-    return {"groups": [rows.group(one) for one in page.groups], "cursor": rows.cursor(page.older)}
+    """Return up to 100 causes with their letters; without `state` and `standing`, those not resolved.
+
+    `standing` goes before `state`: it also tells what is acknowledged or snoozed.
+    """
+    now = timezone.now()
+    with refusals():
+        page = groups.page(
+            now=now,
+            state=state or "",
+            standing=[standing] if standing else [],
+            fixer=fixer,
+            location_id=location_id or "",
+            code=code or "",
+            with_snoozed=snoozed,
+            older_than=rows.position(cursor),
+            most=limit,
+        )
+    return {"groups": [rows.group(one, now) for one in page.groups], "cursor": rows.cursor(page.older)}
 
 
 @router.get(
@@ -69,7 +84,7 @@ def one_group(request: HttpRequest, group_id: Id) -> dict[str, Any]:
     if found is None:
         raise Problem(404, "unknown_group", "There is no such group.")
     notes = found.notes.all()[: search.MOST_NOTES]
-    return {**rows.group(found), "notes": [rows.note(one) for one in notes]}
+    return {**rows.group(found, timezone.now()), "notes": [rows.note(one) for one in notes]}
 
 
 @router.post(
@@ -100,6 +115,36 @@ def note(request: HttpRequest, group_id: Id, wanted: shapes.Note) -> Status[dict
     with refusals():
         written = groups.note(group_id, wanted.words, by=actor(request), now=timezone.now())
     return Status(201, rows.note(written))
+
+
+@router.post(
+    "/{int:group_id}/acknowledge",
+    auth=Scope(OPERATE),
+    response=shapes.GroupDetail,
+    summary="Say that a cause is known",
+    operation_id="acknowledge_dead_letter_group",
+    openapi_extra=_STATEFUL,
+)
+def acknowledge(request: HttpRequest, group_id: Id) -> dict[str, Any]:
+    """Acknowledge a group: somebody is at it. That ends by itself when it was resolved and comes back."""
+    with refusals():
+        groups.acknowledge(group_id, by=actor(request), now=timezone.now())
+    return one_group(request, group_id)
+
+
+@router.post(
+    "/{int:group_id}/unacknowledge",
+    auth=Scope(OPERATE),
+    response=shapes.GroupDetail,
+    summary="Take back that a cause is known",
+    operation_id="unacknowledge_dead_letter_group",
+    openapi_extra=_STATEFUL,
+)
+def unacknowledge(request: HttpRequest, group_id: Id) -> dict[str, Any]:
+    """Let a group be news again."""
+    with refusals():
+        groups.unacknowledge(group_id, by=actor(request))
+    return one_group(request, group_id)
 
 
 @router.post(

@@ -8,14 +8,15 @@ from typing import Any
 
 from sync import job_search
 from sync.api.letter_answers import refusals
-from sync.dead_letters import bulk, cursors, explanations, preflight, search
+from sync.dead_letters import bulk, cursors, explanations, fixers, preflight, search, standing
 from sync.dead_letters.outcome import Outcome
 from sync.models import BulkItem, BulkOperation, CauseGroup, DeadLetter, GroupNote, LetterNote
 from sync.models.bulk_operation import COUNTED
 
 _GROUP = (
     "integration subject code cause message state open redriving recovered discarded superseded total"
-    " first_seen_at last_seen_at resolved_at snoozed_until snoozed_to_count"
+    " first_seen_at last_seen_at resolved_at snoozed_until snoozed_to_count acknowledged_at acknowledged_by"
+    " people locations oldest_at"
 )
 _OPERATION = "kind state state_reason reason by step step_size total started_at ended_at"
 
@@ -63,12 +64,14 @@ def note(one: LetterNote | GroupNote) -> dict[str, Any]:
     return {"words": one.words, "by": one.by, "at": one.at}
 
 
-def group(one: CauseGroup) -> dict[str, Any]:
+def group(one: CauseGroup, now: datetime) -> dict[str, Any]:
     """Return a group as a GroupLine."""
     said = explanations.explain(one.code, one.cause)
     return {
         "group_id": one.pk,
         "owner": one.owner_id,
+        "standing": standing.of(one, now),
+        "fixer": fixers.of(one.code, one.cause),
         "words": said.words,
         "next_step": said.next_step,
         **{name: getattr(one, name) for name in _GROUP.split()},

@@ -12,7 +12,9 @@ from ninja import Schema
 from pydantic import AfterValidator, AwareDatetime, ConfigDict, Field, StringConstraints
 
 from sync.dead_letters.chosen import Chosen
+from sync.dead_letters.fixers import Fixer
 from sync.dead_letters.letters import MOST
+from sync.dead_letters.standing import Standing
 
 Id = Annotated[int, Field(ge=1, lt=2**63)]
 Word = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
@@ -217,7 +219,11 @@ class Retried(Schema):
 
 
 class GroupLine(Schema):
-    """A cause. message: what its letters say, without what differs. total: of all that are kept."""
+    """A cause. message: what its letters say, without what differs. total: of all that are kept.
+
+    standing: its state in one word, as people see it. fixer: who can mend it. people, locations, oldest_at:
+    of its open letters, counted now and then; null where that takes too long, or has not been done yet.
+    """
 
     group_id: int
     integration: str
@@ -226,6 +232,8 @@ class GroupLine(Schema):
     cause: str
     message: str
     state: str
+    standing: Standing
+    fixer: Fixer
     words: str
     next_step: str
     owner: int | None
@@ -240,6 +248,11 @@ class GroupLine(Schema):
     resolved_at: datetime | None
     snoozed_until: datetime | None
     snoozed_to_count: int | None
+    acknowledged_at: datetime | None
+    acknowledged_by: str
+    people: int | None
+    locations: int | None
+    oldest_at: datetime | None
 
 
 class GroupDetail(GroupLine):

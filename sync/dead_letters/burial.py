@@ -12,7 +12,7 @@ from uuid import UUID
 from django.db import connection
 from django.db.models import Q
 
-from sync.dead_letters import fingerprint, moves
+from sync.dead_letters import fingerprint, moves, trend
 from sync.dead_letters.death import Death
 from sync.dead_letters.fingerprint import Kind
 from sync.models import CauseGroup, DeadLetter
@@ -48,6 +48,7 @@ set state = 'open', group_id = excluded.group_id, code = excluded.code, status =
     words = excluded.words, died_at = excluded.died_at, deaths = sync_deadletter.deaths + 1,
     resolved_at = null, discard_reason = '', discarded_by = ''
 where sync_deadletter.state <> 'open'
+returning group_id
 """
 
 
@@ -64,8 +65,9 @@ def bury(deaths: Sequence[Death], *, now: datetime) -> None:
     ids = groups_of(kinds, now=now)
     moves.lock_groups([*ids.values(), *(letter.group_id for letter in known)])
     chosen = list(zip(told.values(), said, [ids[kind.fingerprint] for kind in kinds], strict=True))
-    _insert("job_id", [one for one in chosen if one[0].job_id], now)
-    _insert("webhook_id", [one for one in chosen if one[0].webhook_id], now)
+    of_jobs = _insert("job_id", [one for one in chosen if one[0].job_id], now)
+    of_webhooks = _insert("webhook_id", [one for one in chosen if one[0].webhook_id], now)
+    trend.count([*of_jobs, *of_webhooks], now=now)
 
 
 def groups_of(kinds: Sequence[Kind], *, now: datetime) -> dict[str, int]:
@@ -99,9 +101,10 @@ def _webhooks(deaths: Sequence[Death]) -> list[int]:
     return [death.webhook_id for death in deaths if death.webhook_id]
 
 
-def _insert(subject: str, chosen: Sequence[tuple[Death, str, int]], now: datetime) -> None:
+def _insert(subject: str, chosen: Sequence[tuple[Death, str, int]], now: datetime) -> list[int]:
+    """Write letters; return their groups, one for each death that counts."""
     if not chosen:
-        return
+        return []
     given: dict[str, Any] = {
         "now": now,
         "jobs": [death.job_id for death, _, _ in chosen],
@@ -114,3 +117,4 @@ def _insert(subject: str, chosen: Sequence[tuple[Death, str, int]], now: datetim
     }
     with connection.cursor() as cursor:
         cursor.execute(_LETTERS.format(subject=subject), given)
+        return [group_id for (group_id,) in cursor.fetchall()]

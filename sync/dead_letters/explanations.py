@@ -3,6 +3,8 @@
 The rule: what happened is told by the code, what to do by the cause: a letter is tried by nobody any more.
 """
 
+from sync.dead_letters import fixers
+from sync.dead_letters.fixers import Fixer
 from sync.ghl import words
 from sync.ghl.errors import Code, Outcome, Verdict
 from sync.ghl.words import Explanation
@@ -57,4 +59,6 @@ def explain(code: str, cause: str) -> Explanation:
         return Explanation(said.words, _LOOK)
     if cause == Cause.EXHAUSTED or _NO_RETRY in said.next_step:
         return Explanation(said.words, _WHEN_MENDED if cause == Cause.EXHAUSTED else _LOOK)
+    if fixers.of(code, cause) is Fixer.BUG:
+        return Explanation(said.words, _DEVELOPERS)
     return said

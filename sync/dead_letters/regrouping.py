@@ -1,7 +1,7 @@
 """Letters grouped anew, after the way of telling causes apart has changed.
 
-The rule: only letters that somebody still has to work on are moved. A new group takes over owner, snooze and
-notes of the old one that its first letters come from; the old one keeps its own.
+The rule: only letters that somebody still has to work on are moved. A new group takes over owner, snooze,
+acknowledgement and notes of the old one that its first letters come from; the old one keeps its own.
 """
 
 from datetime import datetime
@@ -60,6 +60,8 @@ def _inherit(
         before = old[letter.group_id]
         CauseGroup.objects.filter(pk=goal).update(
             owner=before.owner_id,
+            acknowledged_at=before.acknowledged_at,
+            acknowledged_by=before.acknowledged_by,
             snoozed_until=before.snoozed_until,
             snoozed_to_count=before.snoozed_to_count,
             first_seen_at=before.first_seen_at,

@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 
 from observability import api_keys
 from observability.models import AuditEntry
-from sync.dead_letters import groups, letters, ramp
+from sync.dead_letters import groups, impact, letters, ramp
 from sync.models import BulkOperation, CauseGroup, DeadLetter, Location, SyncJob
 from tests.sync.dying import HOUR, NOW, dead_letters, dead_webhook, location
 from trainu.api import api
@@ -56,7 +56,7 @@ def paths() -> list[tuple[str, str, Any]]:
 
 def test_every_address_wants_a_scope_and_says_which_errors_there_are() -> None:
     found = paths()
-    assert len(found) == 27
+    assert len(found) == 28
     reader = Caller("sync:read")
     writer = Caller("sync:write")
     for path, method, operation in found:
@@ -205,6 +205,38 @@ def test_groups_are_the_landing_page_and_are_worked_on(app: Caller) -> None:
     assert app("POST", f"{url}/note", {"words": ""}).json()["code"] == "invalid_note"
     page = groups.page(now=NOW, state="all", most=1)
     assert page.older is None
+
+
+def test_a_group_says_how_it_stands_who_can_fix_it_and_whom_it_is_about(app: Caller) -> None:
+    dead_letters(2)
+    group = CauseGroup.objects.get()
+    url = f"/dead-letters/groups/{group.pk}"
+    told = app("GET", url).json()
+    assert (told["standing"], told["fixer"], told["people"], told["oldest_at"]) == (
+        "open",
+        "data",
+        None,
+        None,
+    )
+    impact.count(now=NOW)
+    told = app("POST", f"{url}/acknowledge").json()
+    assert (told["standing"], told["state"], told["acknowledged_by"]) == ("acknowledged", "open", app.name)
+    assert (told["people"], told["locations"], told["oldest_at"]) == (2, 1, "2026-11-23T12:00:00Z")
+    again = app("POST", f"{url}/acknowledge")
+    assert (again.status_code, again.json()["code"]) == (409, "wrong_state")
+    for query, count in [
+        ("standing=acknowledged", 1),
+        ("standing=open", 0),
+        ("fixer=data", 1),
+        ("fixer=bug", 0),
+    ]:
+        assert len(app("GET", f"/dead-letters/groups?{query}").json()["groups"]) == count, query
+    assert app("GET", "/dead-letters/groups?fixer=nobody").status_code == 422
+    assert app("POST", f"{url}/unacknowledge").json()["standing"] == "open"
+    assert app("POST", "/dead-letters/groups/999999999/acknowledge").status_code == 404
+    assert Caller("sync:read")("POST", f"{url}/acknowledge").status_code == 403
+    entries = AuditEntry.objects.filter(action="dead_letter.acknowledge", actor_id=app.name)
+    assert entries.count() == 2
 
 
 def test_waiting_jobs_are_tried_now(app: Caller) -> None:

@@ -1,96 +1,105 @@
-"""Causes of dead letters: what went wrong, in whose hands it is, and what to do about it."""
+"""Causes of dead letters, the landing page: what went wrong, in whose hands it is, and what to do about it.
 
-from urllib.parse import urlencode
+The rule: one row a cause, read from the groups' own rows; the letters themselves are never counted here.
+"""
+
+from typing import Any
 
 from django.contrib import admin
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.html import format_html
-from django.utils.safestring import SafeString
 
-from sync.dead_letters import explanations, search
-from sync.dead_letters.admin.record import RecordAdmin, notes_of
+from sync.dead_letters import groups, trend
+from sync.dead_letters import standing as standings
+from sync.dead_letters.admin import bars, cause_page
+from sync.dead_letters.admin.cause_filters import Asked, asked, choices, query
+from sync.dead_letters.admin.cause_verbs import CauseVerbs
+from sync.dead_letters.admin.cause_words import cause
+from sync.dead_letters.refusal import Refused
 from sync.models import CauseGroup
-from trainu.admin_rendering import pill
-from trainu.templatetags.time import ago
+from trainu.admin_site import Need, site
+from trainu.bounded_query import TooBroad
 
-_GROUP_TONES = {"open": "warn", "regressed": "bad", "resolved": "ok"}
+_LIST = "admin:sync_causegroup_changelist"
 
 
 @admin.register(CauseGroup)
-class CauseGroupAdmin(RecordAdmin):
-    heading = "Causes of dead letters"
-    intro = "What could not be done, one line a cause, with what to do about it. Those seen last come first."
-    nothing_yet = (
-        "Nothing has died so far. A job gets here when GoHighLevel refuses it or its tries are used up."
-    )
-    list_display = ["title", "state_pill", "what_happened", "open_figure", "owner", "last_seen"]
-    list_display_links = ["title"]
-    list_filter = ["state", "integration"]
-    list_select_related = ["owner"]
-    ordering = ["-last_seen_at", "-id"]
-    readonly_fields = (
-        "subject",
-        "code",
-        "cause",
-        "message",
-        "state_pill",
-        "what_happened",
-        "next_step",
-        "letters",
-        "open",
-        "redriving",
-        "recovered",
-        "discarded",
-        "superseded",
-        "total",
-        "owner",
-        "snoozed",
-        "first_seen_at",
-        "last_seen_at",
-        "resolved_at",
-        "notes_shown",
-    )
-    fields = readonly_fields
+class CauseGroupAdmin(CauseVerbs):
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Show the causes that match the filters, those first that need somebody most."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        if request.method not in {"GET", "HEAD"}:
+            return HttpResponse(status=405, headers={"Allow": "GET, HEAD"})
+        return TemplateResponse(request, "sync/causes.html", self._list(request))
 
-    @admin.display(description="Cause")
-    def title(self, group: CauseGroup) -> str:
-        return f"{group.subject}: {group.message or group.code}"
+    def _list(self, request: HttpRequest) -> dict[str, Any]:
+        now = timezone.now()
+        wanted, page, refused = Asked(), None, ""
+        try:
+            wanted = asked(request)
+            page = groups.page(now=now, most=groups.MOST_SHOWN, **wanted.arguments())
+        except Refused as refusal:
+            refused = str(refusal)
+        except TooBroad:
+            refused = "Looking through its letters takes too long. Choose another filter, or the location."
+        shown = standings.by_urgency(page.groups, now) if page else []
+        trends = trend.of([group.pk for group in shown], now=now)
+        told = [cause(group, trends[group.pk], now) for group in shown]
+        return site.each_context(request) | {
+            "title": "Causes of dead letters",
+            "opts": self.opts,
+            "rows": [(one, *bars.spark(one.trend)) for one in told],
+            "spark_height": bars.SPARK_HEIGHT,
+            "open": sum(group.open for group in shown),
+            "filters": choices(wanted),
+            "is_narrowed": wanted.is_narrowed,
+            "is_first": wanted.older_than is None,
+            "older": query(wanted, older=page.older) if page and page.older else "",
+            "refused": refused,
+            "may_see_letters": request.user.has_perm("sync.view_deadletter"),
+        }
 
-    @admin.display(description="State")
-    def state_pill(self, group: CauseGroup) -> SafeString:
-        return pill(group.get_state_display(), _GROUP_TONES[group.state])
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        """Show a cause with what may be done. Each form goes to its own address."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        is_number = object_id.isascii() and object_id.isdigit() and len(object_id) < 19
+        group = groups.find(int(object_id)) if is_number else None
+        if group is None:
+            raise Http404("There is no such cause.")
+        if request.method not in {"GET", "HEAD"}:
+            return HttpResponse(status=405, headers={"Allow": "GET, HEAD"})
+        context = site.each_context(request) | cause_page.context(request, group, timezone.now())
+        names = {"title": "Dead letters: cause", "subtitle": context["cause"].title, "opts": self.opts}
+        return TemplateResponse(request, "sync/cause.html", context | names)
 
-    @admin.display(description="What happened")
-    def what_happened(self, group: CauseGroup) -> str:
-        return explanations.explain(group.code, group.cause).words
 
-    @admin.display(description="What to do")
-    def next_step(self, group: CauseGroup) -> str:
-        return explanations.explain(group.code, group.cause).next_step
+def unacknowledged(_request: HttpRequest) -> list[Need]:
+    """Return that there are causes which nobody has acknowledged, if there are."""
+    news = groups.news(timezone.now())
+    if not news.causes:
+        return []
+    more = "+" if news.causes == groups.MOST_COUNTED else ""
+    which, each = ("cause", "it") if news.causes == 1 else ("causes", "each")
+    return [
+        Need(
+            title=f"{news.causes:,}{more} {which} of dead letters that nobody has acknowledged",
+            url=f"{reverse(_LIST)}?state=new",
+            detail=f"{news.letters:,} letters are open. Look at {each}, say that it is"
+            " known, and give it an owner.",
+            since=news.since,
+            urgency=2,
+        )
+    ]
 
-    @admin.display(description="Open")
-    def open_figure(self, group: CauseGroup) -> str:
-        return f"{group.open:,}"
 
-    @admin.display(description="Last seen")
-    def last_seen(self, group: CauseGroup) -> str:
-        return ago(group.last_seen_at)
-
-    @admin.display(description="Snoozed")
-    def snoozed(self, group: CauseGroup) -> str:
-        if not group.is_snoozed(timezone.now()):
-            return "No"
-        if group.snoozed_until is None:
-            return f"Until more than {group.snoozed_to_count:,} are open"
-        return f"Until {group.snoozed_until:%Y-%m-%d %H:%M} UTC"
-
-    @admin.display(description="Letters")
-    def letters(self, group: CauseGroup) -> SafeString:
-        where = urlencode({"group__id__exact": group.pk})
-        url = reverse("admin:sync_deadletter_changelist")
-        return format_html('<a href="{}?{}">Show its letters</a>', url, where)
-
-    @admin.display(description="Notes")
-    def notes_shown(self, group: CauseGroup) -> str:
-        return notes_of(group.notes.all()[: search.MOST_NOTES])
+site.register_badge(_LIST, lambda: groups.unresolved(timezone.now()))
+site.register_need(unacknowledged, permission="sync.view_causegroup")
