@@ -46,6 +46,7 @@ class Action(StrEnum):
     DEAD_LETTER_NOTE = "dead_letter.note"
     DEAD_LETTER_SNOOZE = "dead_letter.snooze"
     BULK_START = "bulk.start"
+    BULK_APPROVE = "bulk.approve"
     BULK_PAUSE = "bulk.pause"
     BULK_RESUME = "bulk.resume"
     BULK_CANCEL = "bulk.cancel"

@@ -18,7 +18,9 @@ _GROUP = (
     "integration subject code cause message state open redriving recovered discarded superseded total"
     " first_seen_at last_seen_at resolved_at snoozed_until snoozed_to_count"
 )
-_OPERATION = "kind state state_reason reason by step step_size total started_at ended_at"
+_OPERATION = (
+    "kind state state_reason group_id messages reason by approved_by step step_size total started_at ended_at"
+)
 
 
 def line(letter: DeadLetter) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from django.db.models import Q
 
-from sync.models import CauseGroup, DeadLetter
+from sync.models import BulkItem, CauseGroup, DeadLetter
 from trainu.personal_data import redacted
 
 
@@ -20,6 +20,7 @@ class Chosen:
 
     code, subject: of the letter's group. died_before, died_after: the last death. status: of HTTP.
     assignee_id: 0 for nobody. died_times: at least so often. payload_name, payload_value: of its job.
+    operation_id: of a bulk operation, for the letters that were done in it.
     """
 
     group_id: int | None = None
@@ -33,6 +34,7 @@ class Chosen:
     died_times: int | None = None
     payload_name: str = ""
     payload_value: str = ""
+    operation_id: int | None = None
 
     def rows(self) -> Q:
         """Return the condition on letters."""
@@ -58,6 +60,9 @@ class Chosen:
             where &= Q(deaths__gte=self.died_times) & (Q(deaths__gt=1) if self.died_times > 1 else Q())
         if self.payload_name:
             where &= self._payload()
+        if self.operation_id is not None:
+            done = BulkItem.objects.filter(operation=self.operation_id, state=BulkItem.State.DONE)
+            where &= Q(pk__in=done.order_by().values("letter"))
         return where
 
     def _payload(self) -> Q:

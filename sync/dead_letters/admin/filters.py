@@ -17,8 +17,9 @@ _LARGEST = 2**31 - 1
 def chosen_of(query: Mapping[str, str]) -> Chosen:
     """Return which letters an address's query means.
 
-    group, assignee (0: nobody), status, times: numbers. location, code, subject: texts. before, after:
-    moments in ISO 8601. payload: name=value. Raises Refused, code "invalid_filter", for what cannot be read.
+    group, assignee (0: nobody), status, times, operation: numbers. location, code, subject: texts. before,
+    after: moments in ISO 8601. payload: name=value. Raises Refused, code "invalid_filter", for what cannot be
+    read.
     """
     name, _, value = _text(query, "payload").partition("=")
     if _text(query, "payload") and not (name.strip() and value.strip()):
@@ -35,6 +36,7 @@ def chosen_of(query: Mapping[str, str]) -> Chosen:
         died_times=_number(query, "times"),
         payload_name=name.strip(),
         payload_value=value.strip(),
+        operation_id=_number(query, "operation"),
     )
 
 
@@ -51,6 +53,7 @@ def query_of(chosen: Chosen) -> str:
         "assignee": chosen.assignee_id,
         "times": chosen.died_times,
         "payload": f"{chosen.payload_name}={chosen.payload_value}" if chosen.payload_name else "",
+        "operation": chosen.operation_id,
     }
     return urlencode({name: value for name, value in given.items() if value not in ("", None)})
 
