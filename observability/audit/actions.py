@@ -47,6 +47,7 @@ class Action(StrEnum):
     DEAD_LETTER_ACKNOWLEDGE = "dead_letter.acknowledge"
     DEAD_LETTER_SNOOZE = "dead_letter.snooze"
     BULK_START = "bulk.start"
+    BULK_APPROVE = "bulk.approve"
     BULK_PAUSE = "bulk.pause"
     BULK_RESUME = "bulk.resume"
     BULK_CANCEL = "bulk.cancel"

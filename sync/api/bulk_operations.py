@@ -23,7 +23,7 @@ router = Router(tags=["bulk operations"])
 
 READ, OPERATE = "sync:read", "sync:operate"
 _ONE = problems({404: "There is no such operation.", 409: "Its state does not allow it."})
-OperationState = Literal["running", "paused", "stopped", "canceled", "done"]
+OperationState = Literal["proposed", "running", "paused", "stopped", "canceled", "done"]
 Cursor = Annotated[int | None, Query(ge=0, lt=2**63)]
 Limit = Annotated[int, Query(ge=1, le=search.MOST_ROWS)]
 
@@ -78,7 +78,8 @@ def count(request: HttpRequest, wanted: shapes.Counting) -> dict[str, Any]:
 def start(request: HttpRequest, wanted: shapes.NewBulk) -> Status[dict[str, Any]]:
     """Freeze the set of letters and begin.
 
-    A redrive goes in steps of 1, 10, 100 and then 500, and stops by itself where letters fail again.
+    A redrive goes in steps of 1, 10, 100 and then 500, and stops by itself where letters fail again. One that
+    sends more than 1,000 messages is proposed, and nothing runs until somebody else has approved it.
     """
     with refusals():
         operation = bulk.start(
@@ -128,6 +129,23 @@ def list_items(
     with refusals():
         found, after = search.items(operation, state=state or "", after=cursor, most=limit)
     return {"items": [rows.item(one) for one in found], "cursor": None if after is None else str(after)}
+
+
+@router.post(
+    "/{int:operation_id}/approve",
+    auth=Scope(OPERATE),
+    response=shapes.OperationDetail,
+    summary="Approve a bulk operation as its second person",
+    operation_id="approve_bulk_operation",
+    openapi_extra=problems(
+        {404: "There is no such operation.", 409: "Its state does not allow it, or this key has started it."}
+    ),
+)
+def approve(request: HttpRequest, operation_id: Id) -> dict[str, Any]:
+    """Let one begin that is proposed. The key that has started it is refused; another is somebody else."""
+    with refusals():
+        operation = bulk.approve(operation_id, by=actor(request), now=timezone.now())
+    return rows.operation_detail(operation)
 
 
 @router.post(

@@ -11,7 +11,7 @@ from trainu.bounded_query import TooBroad
 from trainu.problem import Problem
 
 _UNKNOWN = {"unknown_letter", "unknown_group", "unknown_operation", "unknown_view"}
-_CONFLICTS = {"wrong_state", "not_dead", "count_changed", "name_taken"}
+_CONFLICTS = {"wrong_state", "not_dead", "count_changed", "name_taken", "same_person"}
 
 
 @contextmanager

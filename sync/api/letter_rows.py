@@ -18,7 +18,9 @@ _GROUP = (
     " first_seen_at last_seen_at resolved_at snoozed_until snoozed_to_count acknowledged_at acknowledged_by"
     " people locations oldest_at"
 )
-_OPERATION = "kind state state_reason reason by step step_size total started_at ended_at"
+_OPERATION = (
+    "kind state state_reason group_id messages reason by approved_by step step_size total started_at ended_at"
+)
 
 
 def line(letter: DeadLetter) -> dict[str, Any]:

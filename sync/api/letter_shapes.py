@@ -116,10 +116,16 @@ class Filter(Closed):
     code: Word | None = None
     subject: Word | None = Field(default=None, description="Operation of jobs, or topic of webhooks.")
     died_before: Moment | None = None
+    operation_id: Id | None = Field(default=None, description="Letters that were done in that operation.")
 
     def chosen(self) -> Chosen:
         return Chosen(
-            self.group_id, self.location_id or "", self.code or "", self.subject or "", self.died_before
+            self.group_id,
+            self.location_id or "",
+            self.code or "",
+            self.subject or "",
+            self.died_before,
+            operation_id=self.operation_id,
         )
 
 
@@ -269,15 +275,22 @@ class Counted(Schema):
 
 
 class OperationLine(Schema):
-    """A bulk operation. counts: its letters by what became of them. step_size: of the step under way."""
+    """A bulk operation. counts: its letters by what became of them. step_size: of the step under way.
+
+    group_id: where all are of one cause. messages: how many of its letters send one; approved_by: the second
+    person that many of them take.
+    """
 
     operation_id: int
     kind: Kind
     state: str
     state_reason: str
     filter: dict[str, Any]
+    group_id: int | None
+    messages: int
     reason: str
     by: str
+    approved_by: str
     step: int
     step_size: int
     total: int

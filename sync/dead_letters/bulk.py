@@ -1,17 +1,20 @@
-"""Bulk operations as people see them: started on a frozen set, paused, resumed, canceled.
+"""Bulk operations as people see them: started on a frozen set, approved, paused, resumed, canceled.
 
 The rules: what is started is what was shown: a set of another size is refused, a large one needs its number
-typed. Letters that come later are untouched. The work is done by `ramp`, in steps.
+typed, one that sends many messages a second person. Letters that come later are untouched. The work is done
+by `ramp`, in steps.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import Q
+from django.db.models import F, Q, QuerySet
 
 from sync import signals
-from sync.dead_letters import preflight, wording
+from sync.dead_letters import approval, preflight, wording
 from sync.dead_letters.chosen import Chosen
 from sync.dead_letters.letters import check_user
 from sync.dead_letters.refusal import Refused
@@ -26,6 +29,15 @@ TARGET_KIND = "sync.bulkoperation"
 # Above that, the number has to be typed.
 CONFIRM_ABOVE = 1_000
 MOST = 100_000
+
+_IT_IS = {
+    State.PROPOSED: "It waits for a second person",
+    State.RUNNING: "It is running",
+    State.PAUSED: "It is paused",
+    State.STOPPED: "It has stopped by itself",
+    State.CANCELED: "It is canceled",
+    State.DONE: "It is done",
+}
 
 # What each kind can work on.
 STATES: dict[str, tuple[str, ...]] = {
@@ -49,9 +61,19 @@ class Progress:
         return 100 if not self.total else self.ended * 100 // self.total
 
 
+def letters(kind: str, chosen: Chosen) -> QuerySet[DeadLetter]:
+    """Return the letters that an operation would work on now, in no order. Raises Refused."""
+    kind = _kind(kind)
+    found = DeadLetter.objects.filter(chosen.rows(), state__in=STATES[kind]).order_by()
+    if kind == Kind.RESTORE and chosen.operation_id is not None:
+        # What was discarded again since, somebody has decided anew.
+        found = found.filter(bulk_items__operation=chosen.operation_id, bulk_items__ended_at=F("resolved_at"))
+    return found
+
+
 def count(kind: str, chosen: Chosen) -> int:
     """Return how many letters an operation would work on now, counted no further than MOST + 1."""
-    return chosen.count(STATES[Kind(kind)], MOST + 1)
+    return letters(kind, chosen)[: MOST + 1].count()
 
 
 @atomic_retry
@@ -68,7 +90,7 @@ def start(
     assignee_id: int | None = None,
     look_first: bool = True,
 ) -> BulkOperation:
-    """Freeze the set of letters and begin.
+    """Freeze the set of letters and begin; where it takes a second person, wait for them.
 
     shown_count: how many there were when whoever asks was shown them. confirmed_count: the number they
     typed, needed above CONFIRM_ABOVE. Raises Refused, code "count_changed" where there are others now.
@@ -80,6 +102,7 @@ def start(
     operation = BulkOperation.objects.create(
         kind=kind,
         chosen=chosen.document(),
+        group_id=chosen.group_id,
         reason=why,
         by=by,
         assignee_id=assignee_id if kind == Kind.ASSIGN else None,
@@ -89,11 +112,19 @@ def start(
     )
     found = _freeze(operation, chosen)
     _check_count(found, shown_count, confirmed_count)
+    operation.refresh_from_db()
+    approval.ask(operation)
     changes = {"kind": (None, kind), "letters": (None, found), "chosen": (None, str(chosen))}
+    changes["state"] = (None, operation.state)
     act = Act("bulk.start", TARGET_KIND, str(operation.pk), why, by, changes)
     signals.acted.send(sender=None, acts=[act])
-    operation.refresh_from_db()
     return operation
+
+
+def approve(operation_id: int, *, by: str, now: datetime) -> BulkOperation:
+    """Let one begin that waits for a second person. Raises Refused, also for who has started it."""
+    states, fields = {State.PROPOSED}, {"approved_by": by, "looked_at": now}
+    return _change("approve", operation_id, states, State.RUNNING, by=by, fields=fields)
 
 
 def pause(operation_id: int, *, by: str, reason: str = "") -> BulkOperation:
@@ -108,8 +139,9 @@ def resume(operation_id: int, *, by: str, reason: str = "") -> BulkOperation:
 
 def cancel(operation_id: int, *, by: str, now: datetime, reason: str = "") -> BulkOperation:
     """Begin no further items, for good. What is under way ends by itself. Raises Refused."""
-    running = {State.RUNNING, State.PAUSED, State.STOPPED}
-    return _change("cancel", operation_id, running, State.CANCELED, by=by, reason=reason, now=now)
+    begun = {State.PROPOSED, State.RUNNING, State.PAUSED, State.STOPPED}
+    fields = {"ended_at": now}
+    return _change("cancel", operation_id, begun, State.CANCELED, by=by, reason=reason, fields=fields)
 
 
 def progress(operation: BulkOperation) -> Progress:
@@ -141,8 +173,8 @@ select %s, chosen.id, chosen.group_id, 'pending', '' from ({letters}) chosen(id,
 
 def _freeze(operation: BulkOperation, chosen: Chosen) -> int:
     """Write the items; return how many. One statement: it sees the letters of one moment."""
-    letters = DeadLetter.objects.filter(chosen.rows(), state__in=STATES[operation.kind]).order_by()
-    statement, parameters = letters.values_list("pk", "group_id")[: MOST + 1].query.sql_with_params()
+    rows = letters(operation.kind, chosen).values_list("pk", "group_id")[: MOST + 1]
+    statement, parameters = rows.query.sql_with_params()
     with connection.cursor() as cursor:
         cursor.execute(_FREEZE.format(letters=statement), [operation.pk, *parameters])
         return int(cursor.rowcount)
@@ -169,25 +201,27 @@ def _change(
     state: State,
     *,
     by: str,
-    reason: str,
-    now: datetime | None = None,
+    reason: str = "",
+    fields: Mapping[str, Any] | None = None,
 ) -> BulkOperation:
     operation = BulkOperation.objects.select_for_update().filter(pk=operation_id).first()
     if operation is None:
         raise Refused("unknown_operation", "There is no such bulk operation.")
     if operation.state not in states:
-        raise Refused(
-            "wrong_state", f"It is {operation.get_state_display().lower()}, so that is not possible."
-        )
+        raise Refused("wrong_state", f"{_IT_IS[State(operation.state)]}, so that is not possible.")
+    if operation.state == State.PROPOSED and state is State.RUNNING:
+        approval.check(operation, by)
     before = operation.state
     if before == State.STOPPED and state is State.RUNNING:
         operation.step_size = 0
     operation.state, operation.state_reason = state, ""
-    operation.ended_at = now
-    operation.save(update_fields=["state", "state_reason", "step_size", "ended_at"])
+    given = fields or {}
+    for name, value in given.items():
+        setattr(operation, name, value)
+    operation.save(update_fields=["state", "state_reason", "step_size", *given])
     if state is State.CANCELED:
         pending = BulkItem.objects.filter(operation=operation, state=BulkItem.State.PENDING)
-        pending.update(state=BulkItem.State.CANCELED, ended_at=now)
+        pending.update(state=BulkItem.State.CANCELED, ended_at=operation.ended_at)
         operation.refresh_from_db()
     changes = {"state": (before, state.value)}
     signals.acted.send(

@@ -107,6 +107,14 @@ class BulkOperation(models.Model):
                 condition=~Q(approved_by=F("by")), name="a_bulk_is_approved_by_somebody_else"
             ),
             models.CheckConstraint(
+                condition=Q(messages__lte=1_000) | Q(state__in=["proposed", "canceled"]) | ~Q(approved_by=""),
+                name="many_messages_take_a_second_person",
+            ),
+            models.CheckConstraint(
+                condition=~Q(state="proposed") | Q(pending=F("total")),
+                name="a_proposed_bulk_has_begun_nothing",
+            ),
+            models.CheckConstraint(
                 condition=~Q(state="stopped") | ~Q(state_reason=""), name="a_stopped_bulk_says_why"
             ),
             models.CheckConstraint(

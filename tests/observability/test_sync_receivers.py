@@ -385,6 +385,7 @@ def test_every_act_of_syncs_operators_is_in_the_vocabulary() -> None:
         "dead_letter.note",
         "dead_letter.snooze",
         "bulk.start",
+        "bulk.approve",
         "bulk.pause",
         "bulk.resume",
         "bulk.cancel",
