@@ -1,9 +1,19 @@
 """Sync in the admin, one noun a file. Pages parse, call one verb, and render."""
 
-from sync.admin import connecting, job, location
+from sync.admin import connecting, flight, held, job, location
 from sync.dead_letters import admin as dead_letters
 from sync.mirror import admin as mirror
 from sync.reconciliation import admin as reconciliation
 from sync.webhooks import admin as webhook
 
-__all__ = ["connecting", "dead_letters", "job", "location", "mirror", "reconciliation", "webhook"]
+__all__ = [
+    "connecting",
+    "dead_letters",
+    "flight",
+    "held",
+    "job",
+    "location",
+    "mirror",
+    "reconciliation",
+    "webhook",
+]
