@@ -38,6 +38,7 @@ VIEW, RETRY = "sync.view_syncjob", "sync.retry_syncjob"
 TIME_LIMIT_MS = 2_000
 # However many people look at it, the figures are counted this often.
 FIGURES_AGE_S = 5
+_FIGURES = "sync_flight"
 DEFAULT_HOURS = 4
 MANY = 100
 MOST_BADGE = 1_000
@@ -55,7 +56,7 @@ _KILL_SWITCH_CARDS = ["sync/kill_switch_card.html", "sync/no_card.html"]
 
 class ReasonForm(forms.Form):
     reason = forms.CharField(
-        label="Reason, if somebody may ask for it later",
+        label="Reason, if somebody may ask later",
         max_length=retrying.LONGEST_REASON,
         required=False,
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
@@ -171,6 +172,7 @@ def retry_code(request: HttpRequest) -> HttpResponse:
 
 def tell(request: HttpRequest, retried: retrying.Retried) -> None:
     """Say how many jobs come due now."""
+    forget()
     if not retried.jobs:
         messages.info(request, "Nothing of this waits for a later try.")
         return
@@ -179,6 +181,11 @@ def tell(request: HttpRequest, retried: retrying.Retried) -> None:
     messages.success(
         request, f"{jobs} due from now on, one after another, as fast as their locations may be asked.{more}"
     )
+
+
+def forget() -> None:
+    """Have the next page count again."""
+    cache.delete(_FIGURES)
 
 
 def badge() -> int:
@@ -191,12 +198,16 @@ def needs(_request: HttpRequest) -> list[Need]:
     found = dying.count(1, now=timezone.now(), most=MOST_BADGE)
     if not found.number:
         return []
-    jobs = f"{found} job{'' if found.number == 1 else 's'}".capitalize()
+    title = (
+        "1 job will be a dead letter within the hour, if it fails once more"
+        if found.number == 1
+        else f"{found} jobs will be dead letters within the hour, if they fail once more".capitalize()
+    )
     return [
         Need(
-            title=f"{jobs} will be dead letters within the hour, if they fail once more",
+            title=title,
             url=f"{reverse('admin:sync_flight')}{_query(hours=1)}",
-            detail="See what they fail of, and try them now once it has passed: they have one try left.",
+            detail="See what is in the way, and try now once it has passed: one try is left.",
             urgency=1 if found.number > MANY else 2,
         )
     ]
@@ -206,7 +217,7 @@ def _status(places: list[Place], now: datetime) -> dict[str, Any]:
     def count() -> tuple[Queue, Figures]:
         return queues.jobs(now=now), flight.figures(now=now)
 
-    counted: Any = cache.get_or_set("sync_flight", count, FIGURES_AGE_S)
+    counted: Any = cache.get_or_set(_FIGURES, count, FIGURES_AGE_S)
     queue, figures = counted
     return {
         "now": now,

@@ -62,7 +62,7 @@ class PauseForm(forms.Form):
 
 class ResumeForm(forms.Form):
     reason = forms.CharField(
-        label="Reason, if somebody may ask for it later",
+        label="Reason, if somebody may ask later",
         max_length=locations.LONGEST_REASON,
         required=False,
     )
