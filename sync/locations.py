@@ -22,6 +22,7 @@ MOST_IN_TEN_SECONDS = 100
 MOST_A_DAY = 200_000
 LONGEST_REASON = 300
 LONGEST_PAUSE = timedelta(days=366)
+_HELD = ["state", "state_reason", "paused_until", "held_since"]
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", re.ASCII)
 
@@ -75,8 +76,10 @@ def pause(
             " pause it, if it is to wait longer.",
         )
     before = (row.state, row.paused_until)
+    if not is_held(row, now):
+        row.held_since = now
     row.state, row.state_reason, row.paused_until = State.PAUSED, reason, until
-    row.save(update_fields=["state", "state_reason", "paused_until"])
+    row.save(update_fields=_HELD)
     changes = _changed({"state": (before[0], row.state), "paused_until": (before[1], until)})
     _told("location.pause", location_id, reason=reason, actor=actor, changes=changes)
     return row
@@ -105,7 +108,8 @@ def hold(location_id: str, code: str, words: str, *, now: datetime) -> bool:
     if is_held(row, now):
         return False
     row.state, row.state_reason, row.paused_until = State.MISCONFIGURED, words[:LONGEST_REASON], None
-    row.save(update_fields=["state", "state_reason", "paused_until"])
+    row.held_since = now
+    row.save(update_fields=_HELD)
     signals.troubled.send(sender=None, troubles=[Trouble("sync", code, location_id, words)])
     return True
 
@@ -181,8 +185,8 @@ def is_timezone(name: str) -> bool:
 
 def let_go(row: Location) -> None:
     """Write that a locked location is held no longer. Says nothing to anybody."""
-    row.state, row.state_reason, row.paused_until = State.ACTIVE, "", None
-    row.save(update_fields=["state", "state_reason", "paused_until"])
+    row.state, row.state_reason, row.paused_until, row.held_since = State.ACTIVE, "", None, None
+    row.save(update_fields=_HELD)
 
 
 def _reason(text: str) -> str:

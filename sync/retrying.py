@@ -1,7 +1,8 @@
 """Jobs that wait for their next try, tried now: for a location that is back, or a cause that was mended.
 
-The rule: they come due one after another, slower than the location may be asked, so that what is new does
-not stand behind them. A lookup keeps its time, for GoHighLevel needs it to show its work.
+The rule: a try now is a try spent. Many come due one after another, slower than the location may be asked,
+so that what is new does not stand behind them. A lookup keeps its time, for GoHighLevel needs it to show its
+work.
 """
 
 from collections.abc import Collection
@@ -13,11 +14,21 @@ from uuid import UUID
 from django.db import connection, transaction
 
 from sync import budgets, signals
+from sync.models import SyncJob
 from sync.signals import Act
+from sync.transitions import State
 
 MOST = 10_000
 # Of the location's rate: the rest is left to what is new.
 SHARE = 0.5
+LONGEST_REASON = 300
+TARGET_KIND = "sync.syncjob"
+_ENDED = {
+    State.LEASED: "The job is being tried at this moment.",
+    State.SUCCEEDED: "The job is done, so there is nothing to try.",
+    State.DEAD: "The job is a dead letter. Redrive it there.",
+    State.SUPERSEDED: "A newer job has made this one needless. It is not sent any more.",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +37,14 @@ class Retried:
 
     jobs: int
     is_more: bool
+
+
+class Refused(ValueError):
+    """A job that cannot be tried now. code: a word for machines; str(): why, and what to do."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
 
 
 _PLACED = """
@@ -89,6 +108,48 @@ def retry_now(
         act = Act("job.retry_now", *target, reason=reason, actor=by, changes={"jobs": (None, jobs)})
         signals.acted.send(sender=None, acts=[act])
     return Retried(jobs, is_more)
+
+
+@transaction.atomic
+def retry_one(job_id: UUID, *, by: str | None, reason: str = "", now: datetime) -> SyncJob:
+    """Let one job come due now; return it. Its location's limits and its order hold all the same.
+
+    by: who asked for it, None: whoever works now. Raises Refused, with code unknown_job, not_waiting,
+    is_lookup, already_due or too_long.
+    """
+    if len(reason) > LONGEST_REASON:
+        raise Refused("too_long", f"Say why in up to {LONGEST_REASON} characters.")
+    # Whoever claims jobs passes by the locked ones.
+    job = SyncJob.objects.select_for_update(no_key=True).defer("payload").filter(pk=job_id).first()
+    if job is None:
+        raise Refused("unknown_job", "There is no such job. It may be too old to be kept.")
+    if (refusal := refusal_of(job, now=now)) is not None:
+        raise refusal
+    before, job.next_at = job.next_at, now
+    job.save(update_fields=["next_at"])
+    changes = {"next_at": (before, now)}
+    act = Act("job.retry_now", TARGET_KIND, str(job.pk), reason=reason, actor=by, changes=changes)
+    signals.acted.send(sender=None, acts=[act])
+    return job
+
+
+def refusal_of(job: SyncJob, *, now: datetime) -> Refused | None:
+    """Return why a job cannot be tried now, None where it can."""
+    if job.state != State.WAITING:
+        return Refused("not_waiting", _ENDED[State(job.state)])
+    if job.is_lookup:
+        return Refused(
+            "is_lookup",
+            "The job may have been done already and is looked up first. It keeps its time, for GoHighLevel"
+            " needs it to show its work.",
+        )
+    if job.next_at <= now:
+        return Refused(
+            "already_due",
+            "The job is due already. It goes as soon as its location may be asked and nothing of its order"
+            " comes before it.",
+        )
+    return None
 
 
 def _given(now: datetime, share: float) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from django.test import Client
 
 from observability import api_keys, counters, custom_events, health, rate_limit, sync_receivers, timings
 from observability.errors import counts
+from sync.admin import flight, held
 from sync.webhooks import pace, troubles
 
 Staff = Callable[..., Client]
@@ -56,7 +57,9 @@ def _clean_memory() -> Iterator[None]:
     counters.forget()
     counts.forget()
     custom_events.forget()
+    flight.forget()
     health.monitor.forget()
+    held.forget()
     rate_limit.forget()
     sync_receivers.reports.forget()
     timings.recorder.reset()

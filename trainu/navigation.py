@@ -45,6 +45,7 @@ SECTIONS = (
         "Operations",
         (
             Item("Locations", "admin:sync_location_changelist", "sync.view_location"),
+            Item("Jobs in flight", "admin:sync_flight", "sync.view_syncjob"),
             Item("Jobs", "admin:sync_syncjob_changelist", "sync.view_syncjob"),
             Item("Dead letters", "admin:sync_causegroup_changelist", "sync.view_causegroup"),
             Item("Kill switch", "admin:sync_kill_switch", "sync.view_killswitch"),

@@ -1,6 +1,6 @@
 """Sync in the admin, one noun a file. Pages parse, call one verb, and render."""
 
-from sync.admin import connecting, job, kill_switch, location, workflow_address
+from sync.admin import connecting, flight, held, job, kill_switch, location, workflow_address
 from sync.dead_letters import admin as dead_letters
 from sync.mirror import admin as mirror
 from sync.reconciliation import admin as reconciliation
@@ -9,6 +9,8 @@ from sync.webhooks import admin as webhook
 __all__ = [
     "connecting",
     "dead_letters",
+    "flight",
+    "held",
     "job",
     "kill_switch",
     "location",

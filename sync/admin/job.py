@@ -3,19 +3,23 @@
 The rule: read only, and masked. What is dead is worked as dead letters.
 """
 
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
-from django.urls import reverse
+from django.urls import URLPattern, path, reverse
+from django.utils import timezone
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from sync import job_search
-from sync.admin import attempts
+from sync import dying, job_search, retrying
+from sync.admin import attempts, flight, origin
 from sync.ghl.operations import OPERATIONS
 from sync.models import DeadLetter, Location, SyncJob
 from trainu.admin_records import Newest, ReadOnly
@@ -57,6 +61,18 @@ class OperationFilter(admin.SimpleListFilter):
         return queryset.filter(operation=_text(self.value())) if self.value() else queryset
 
 
+class TriedFilter(admin.SimpleListFilter):
+    title = "tries"
+    parameter_name = "tried"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("before", "Waiting, tried before")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[SyncJob]) -> QuerySet[SyncJob]:
+        # In the words of its index, job_tried_before.
+        return queryset.filter(state="waiting", tries__gt=0) if self.value() == "before" else queryset
+
+
 @admin.register(SyncJob)
 class SyncJobAdmin(ReadOnly):
     heading = "Jobs"
@@ -64,7 +80,7 @@ class SyncJobAdmin(ReadOnly):
     nothing_yet = "TrainU's apps enqueue jobs with POST /api/sync/jobs."
     list_display = ["title", "state_pill", "location", "tries_figure", "last_code", "next_try", "created"]
     list_display_links = ["title"]
-    list_filter = ["state", LocationFilter, OperationFilter]
+    list_filter = ["state", TriedFilter, LocationFilter, OperationFilter]
     list_select_related = ["location"]
     list_per_page = 50
     list_max_show_all = 50
@@ -79,6 +95,53 @@ class SyncJobAdmin(ReadOnly):
 
     def has_delete_permission(self, request: HttpRequest, obj: SyncJob | None = None) -> bool:
         return False
+
+    def get_urls(self) -> list[URLPattern]:
+        # Not behind the site's sign-in, which would answer a part of a page with a login page.
+        live = path("in-flight/", flight.status, name="sync_flight_status")
+        return [live, self.verb_path("retry", self.retry, flight.RETRY), *super().get_urls()]
+
+    def get_list_display(self, request: HttpRequest) -> list[Any]:
+        if not request.user.has_perm(flight.RETRY):
+            return list(self.list_display)
+        here = request.get_full_path()
+
+        @admin.display(description="Try now")
+        def button(job: SyncJob) -> SafeString | str:
+            # Inside the list's own form, which brings the token along.
+            return (
+                format_html(
+                    '<button class="button button-quiet" formaction="{}" name="back" value="{}">'
+                    "Try now</button>",
+                    reverse("admin:sync_syncjob_retry", args=[job.pk]),
+                    here,
+                )
+                if retrying.refusal_of(job, now=timezone.now()) is None
+                else ""
+            )
+
+        return [*self.list_display, button]
+
+    def retry(self, request: HttpRequest, job: SyncJob) -> HttpResponse:
+        """Let one job come due now."""
+        page = reverse("admin:sync_syncjob_change", args=[job.pk])
+        form = flight.ReasonForm(request.POST)
+        if not form.is_valid():
+            messages.error(request, "Say why in up to 300 characters, or say nothing.")
+            return HttpResponseRedirect(page)
+        try:
+            with transaction.atomic():
+                retrying.retry_one(job.pk, by=None, reason=form.cleaned_data["reason"], now=timezone.now())
+                self.note(request, job, "Tried now.")
+        except retrying.Refused as refusal:
+            messages.error(request, str(refusal))
+        else:
+            messages.success(
+                request,
+                "It is due now. It goes as soon as its location may be asked and nothing of its order comes"
+                " before it.",
+            )
+        return origin.back(request, page)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[SyncJob]:
         jobs: QuerySet[SyncJob] = super().get_queryset(request)
@@ -132,6 +195,10 @@ class SyncJobAdmin(ReadOnly):
             "result": sorted(job.result.items()),
             "letter": DeadLetter.objects.filter(job=job).first(),
             "copies": _copies(job),
+            "dies_at": _dies_at(job),
+            "may_retry": request.user.has_perm(flight.RETRY)
+            and retrying.refusal_of(job, now=timezone.now()) is None,
+            "reason_form": flight.ReasonForm(label_suffix=""),
             "attempts": attempts.rows(job_search.attempts(job)),
             "most": job_search.MOST_ATTEMPTS,
         }
@@ -165,6 +232,12 @@ class SyncJobAdmin(ReadOnly):
 def _copies(job: SyncJob) -> list[SyncJob]:
     """Return by which jobs with changed data it was replaced."""
     return list(job.replaced_by.only("pk").order_by("position")[:MOST_COPIES])
+
+
+def _dies_at(job: SyncJob) -> datetime | None:
+    """Return when a job that has failed before dies at the earliest; None for any other."""
+    is_dying = job.state == SyncJob.State.WAITING and job.tries in dying.TRIES and not job.is_lookup
+    return dying.dies_at(job.tries, max(job.next_at, timezone.now())) if is_dying else None
 
 
 def _state(job: SyncJob) -> SafeString:

@@ -18,8 +18,8 @@ from django.utils import timezone
 from django.utils.safestring import SafeString
 from pydantic import SecretStr
 
-from sync import connections, credentials, locations
-from sync.admin import workflow_address
+from sync import connections, credentials, locations, retrying
+from sync.admin import flight, origin, workflow_address
 from sync.models import Budget, Credential, Location
 from trainu.admin_records import Explained, history_only
 from trainu.admin_rendering import code, pill
@@ -60,6 +60,14 @@ class PauseForm(forms.Form):
     )
 
 
+class ResumeForm(forms.Form):
+    reason = forms.CharField(
+        label="Reason, if somebody may ask later",
+        max_length=locations.LONGEST_REASON,
+        required=False,
+    )
+
+
 class LimitsForm(forms.Form):
     burst_limit = forms.IntegerField(label="Requests in ten seconds")
     daily_limit = forms.IntegerField(label="Requests a day (UTC)")
@@ -82,7 +90,7 @@ class LocationAdmin(Explained):
     form = NewLocationForm
     change_list_template = "sync/locations.html"
     list_display = ["name", "state_pill", "reason", "breaker_pill", "entered_by", "their_id"]
-    list_filter = ["state"]
+    list_filter = ["state", "breaker__state"]
     list_select_related = ["breaker", "credential"]
     list_per_page = 100
     search_fields = ["name", "=id"]
@@ -98,6 +106,7 @@ class LocationAdmin(Explained):
         verbs = [
             self.verb_path("pause", self.pause, PAUSE),
             self.verb_path("resume", self.resume, PAUSE),
+            self.verb_path("retry", self.retry, flight.RETRY),
             self.verb_path("limits", self.limits, CHANGE),
             self.verb_path("token", self.token, CREDENTIAL),
             self.verb_path("issue", workflow_address.issue, workflow_address.ISSUE),
@@ -157,10 +166,13 @@ class LocationAdmin(Explained):
             "credential": Credential.objects.filter(pk=row.pk).first(),
             "renewal": _renewal(row),
             "pause_form": PauseForm(label_suffix="", auto_id="id_pause_%s"),
+            "resume_form": ResumeForm(label_suffix="", auto_id="id_resume_%s"),
+            "retry_form": flight.ReasonForm(label_suffix="", auto_id="id_retry_%s"),
             "limits_form": LimitsForm(initial=limits, label_suffix=""),
             "token_form": TokenForm(label_suffix=""),
             "workflow": workflow_address.panel(request, row),
             "may_pause": may(PAUSE),
+            "may_retry": may(flight.RETRY),
             "may_change": may(CHANGE),
             "may_enter": may(CREDENTIAL),
             "may_connect": may(CREDENTIAL) and connections.is_configured(),
@@ -185,8 +197,26 @@ class LocationAdmin(Explained):
 
     def resume(self, request: HttpRequest, row: Location) -> HttpResponse:
         """Let it go on."""
+        form = ResumeForm(request.POST)
+        if not form.is_valid():
+            return _failed(request, row, "Say why in up to 300 characters, or say nothing.")
         words = "Resumed. What has waited goes out as fast as its limits allow."
-        return self._do(request, row, lambda: locations.resume(row.pk), words)
+        reason = form.cleaned_data["reason"]
+        return self._do(request, row, lambda: locations.resume(row.pk, reason=reason), words)
+
+    def retry(self, request: HttpRequest, row: Location) -> HttpResponse:
+        """Try all that waits for a later try, from now on."""
+        form = flight.ReasonForm(request.POST)
+        if not form.is_valid():
+            return _failed(request, row, "Say why in up to 300 characters, or say nothing.")
+        with transaction.atomic():
+            retried = retrying.retry_now(
+                location_id=row.pk, by=None, reason=form.cleaned_data["reason"], now=timezone.now()
+            )
+            if retried.jobs:
+                self.note(request, row, f"{retried.jobs:,} waiting jobs tried now.")
+        flight.tell(request, retried)
+        return origin.back(request, _address(row.pk))
 
     def limits(self, request: HttpRequest, row: Location) -> HttpResponse:
         """Change how fast it may go."""
@@ -267,9 +297,12 @@ def _renewal(row: Location) -> str:
     return "It is renewed by itself."
 
 
+def _address(location_id: str) -> str:
+    return reverse("admin:sync_location_change", args=[admin.utils.quote(location_id)])
+
+
 def _back(location_id: str) -> HttpResponse:
-    quoted = admin.utils.quote(location_id)
-    return HttpResponseRedirect(reverse("admin:sync_location_change", args=[quoted]))
+    return HttpResponseRedirect(_address(location_id))
 
 
 def _failed(request: HttpRequest, row: Location, words: str) -> HttpResponse:

@@ -9,31 +9,34 @@ from uuid import UUID
 import orjson
 from django.db import transaction
 from django.http import HttpRequest
+from django.utils import timezone
 from ninja import Query, Router, Status
 from ninja.errors import ValidationError as InvalidRequest
 from pydantic import ValidationError
 
-from sync import job_search, jobs
+from sync import job_search, jobs, retrying
 from sync.api import job_shapes
-from sync.api.job_shapes import JobDetail, JobList, LocationId, NewJob, OperationLine, TakenJob
+from sync.api.documented import problems
+from sync.api.job_shapes import (
+    JobDetail,
+    JobLine,
+    JobList,
+    LocationId,
+    NewJob,
+    OperationLine,
+    TakenJob,
+)
+from sync.api.letter_shapes import Reason
 from sync.ghl.operations import OPERATIONS
 from sync.transitions import State
 from trainu.bounded_query import TooBroad
 from trainu.problem import Problem
-from trainu.scopes import Scope
+from trainu.scopes import Scope, actor
 
 router = Router(tags=["sync"])
 
 MAX_BYTES = 256 * 1024
 _LAST_POSITION = 2**63 - 1
-
-
-def _problems(words: dict[int, str]) -> dict[str, Any]:
-    """Return OpenAPI's part about errors: what each status means here."""
-    schema = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
-    everywhere = {401: "No valid key.", 403: "The key lacks the scope.", 429: "Over the key's limit."}
-    said = words | everywhere
-    return {str(status): {"description": text, "content": schema} for status, text in said.items()}
 
 
 @router.post(
@@ -47,7 +50,7 @@ def _problems(words: dict[int, str]) -> dict[str, Any]:
             "required": True,
             "content": {"application/json": {"schema": NewJob.model_json_schema()}},
         },
-        "responses": _problems(
+        **problems(
             {
                 400: "The body is no JSON.",
                 409: "The idempotency key belongs to another operation or payload.",
@@ -85,7 +88,7 @@ def enqueue(request: HttpRequest) -> Status[dict[str, Any]]:
     response=JobList,
     summary="List jobs, newest first",
     operation_id="list_jobs",
-    openapi_extra={"responses": _problems({422: "A parameter does not fit."})},
+    openapi_extra=problems({422: "A parameter does not fit."}),
 )
 def list_jobs(
     request: HttpRequest,
@@ -120,7 +123,7 @@ def list_jobs(
     response=JobDetail,
     summary="How did a job go?",
     operation_id="job",
-    openapi_extra={"responses": _problems({404: "There is no such job."})},
+    openapi_extra=problems({404: "There is no such job."}),
 )
 def job(request: HttpRequest, job_id: UUID) -> dict[str, Any]:
     """Return a job with its newest 50 attempts."""
@@ -130,13 +133,37 @@ def job(request: HttpRequest, job_id: UUID) -> dict[str, Any]:
     return job_shapes.detail(found, job_search.attempts(found), job_search.letter_id(found))
 
 
+@router.post(
+    "/jobs/{job_id}/retry-now",
+    auth=Scope("sync:operate"),
+    response=JobLine,
+    summary="Try a waiting job now",
+    operation_id="retry_job_now",
+    openapi_extra=problems(
+        {
+            404: "There is no such job.",
+            409: "It does not wait, is looked up, or is due already; `detail` says which.",
+            422: "It does not fit.",
+        }
+    ),
+)
+def retry_job_now(request: HttpRequest, job_id: UUID, wanted: Reason) -> dict[str, Any]:
+    """Let a job come due now, before its time. That is one of its six tries."""
+    try:
+        tried = retrying.retry_one(job_id, by=actor(request), reason=wanted.reason, now=timezone.now())
+    except retrying.Refused as refusal:
+        status = 404 if refusal.code == "unknown_job" else 409
+        raise Problem(status, refusal.code, str(refusal)) from None
+    return job_shapes.line(tried)
+
+
 @router.get(
     "/operations",
     auth=Scope("sync:read"),
     response=list[OperationLine],
     summary="What can be done in GoHighLevel?",
     operation_id="list_operations",
-    openapi_extra={"responses": _problems({})},
+    openapi_extra=problems({}),
 )
 def operations(request: HttpRequest) -> list[dict[str, Any]]:
     """Return every operation with its payload's JSON Schema."""

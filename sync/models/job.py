@@ -72,8 +72,14 @@ class SyncJob(models.Model):
                 condition=Q(state="waiting", is_suspect=False) & ~Q(operation="message.send"),
                 name="job_due_no_message",
             ),
-            # What will die unless something is done: few tries are left.
-            models.Index(fields=["next_at"], condition=Q(state="waiting", tries__gte=3), name="job_dying"),
+            # What will die unless something is done; see `sync.dying`.
+            models.Index(
+                fields=["tries", "next_at"], condition=Q(state="waiting", tries__gt=0), name="job_dying"
+            ),
+            # The list of those, which is in the order of all lists of jobs.
+            models.Index(
+                fields=["-position"], condition=Q(state="waiting", tries__gt=0), name="job_tried_before"
+            ),
             # Only what is dead is searched by its payload, so only that is paid for.
             GinIndex(
                 fields=["payload"],

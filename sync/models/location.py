@@ -19,6 +19,9 @@ class Location(models.Model):
     state = models.CharField(max_length=16, choices=State.choices, default=State.ACTIVE)
     state_reason = models.CharField(max_length=300, blank=True)
     paused_until = models.DateTimeField(null=True, blank=True, help_text="Empty: until somebody resumes it.")
+    held_since = models.DateTimeField(
+        null=True, editable=False, help_text="Since when it is paused or misconfigured."
+    )
     burst_limit = models.PositiveIntegerField(
         default=95, help_text="Requests in any ten seconds; theirs is 100."
     )

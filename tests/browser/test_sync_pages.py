@@ -48,7 +48,13 @@ def paths(admin: User, ghl: Simulator) -> list[str]:
         duration_ms=9,
         request={"path": "/contacts/" + "x" * 200},
     )
-    return ["/admin/sync/location/", PAGE, "/admin/sync/syncjob/", f"/admin/sync/syncjob/{job}/change/"]
+    return [
+        "/admin/sync/flight/",
+        "/admin/sync/location/",
+        PAGE,
+        "/admin/sync/syncjob/",
+        f"/admin/sync/syncjob/{job}/change/",
+    ]
 
 
 def test_every_page_keeps_to_the_policy_has_one_heading_and_fits_a_phone(

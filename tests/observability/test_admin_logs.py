@@ -214,9 +214,9 @@ def test_no_strangers_text_becomes_markup_or_breaks_a_page(boss: Client) -> None
 
 
 QUERIES = {
-    # Two for who is asking, two for the transaction, its limits, the lines, the drops, and the badge.
-    "/admin/logs/": 8,
-    "/admin/logs/?text=x&level=warn-up&service=y&user_id=7&range=90d": 8,
+    # Two for who is asking, two for the transaction, its limits, the lines, the drops, two badges and the line above.
+    "/admin/logs/": 10,
+    "/admin/logs/?text=x&level=warn-up&service=y&user_id=7&range=90d": 10,
     "/admin/logs/tail/": 6,
 }
 
@@ -249,6 +249,6 @@ def test_a_trace_costs_the_same_queries_however_much_there_is(boss: Client) -> N
     keep([NOW - timedelta(seconds=1)] * 300, correlation_id=ID)
     for seconds_ago in range(20):
         event(ID, seconds_ago)
-    # Two for who is asking, one for the badge; letters, operations and audit ask for jobs and webhooks first.
-    expected = 3 + 4 * len(trace.sources()) + 6
+    # Who is asking, and the frame; letters, operations and audit ask for jobs and webhooks first.
+    expected = 5 + 4 * len(trace.sources()) + 6
     assert (cost(), few) == (expected, expected)

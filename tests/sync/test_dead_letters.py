@@ -402,6 +402,59 @@ def test_jobs_that_wait_are_retried_now_one_after_another(acts: list[Act]) -> No
     assert len(acts) == 1
 
 
+def waiting(**fields: Any) -> SyncJob:
+    [id] = dead_jobs(1)
+    stand: dict[str, Any] = {
+        "state": "waiting",
+        "cause": "",
+        "settled_at": None,
+        "next_at": LATER,
+        "tries": 4,
+    }
+    SyncJob.objects.filter(pk=id).update(**stand | fields)
+    return SyncJob.objects.get(pk=id)
+
+
+def test_one_job_that_waits_is_due_now_and_who_asked_for_it_is_told(acts: list[Act]) -> None:
+    job, other = waiting(), waiting()
+    assert retrying.retry_one(job.pk, by=BY, reason="It is back.", now=NOW).next_at == NOW
+    job.refresh_from_db()
+    other.refresh_from_db()
+    assert (job.next_at, job.tries, other.next_at) == (NOW, 4, LATER)
+    [act] = acts
+    assert (act.action, act.target_kind, act.target_id) == ("job.retry_now", "sync.syncjob", str(job.pk))
+    assert (act.actor, act.reason, act.changes) == (BY, "It is back.", {"next_at": (LATER, NOW)})
+
+
+@pytest.mark.parametrize(
+    ("fields", "code", "said"),
+    [
+        ({"is_lookup": True}, "is_lookup", "keeps its time"),
+        ({"next_at": NOW}, "already_due", "due already"),
+        ({"state": "leased"}, "not_waiting", "being tried at this moment"),
+        ({"state": "succeeded", "settled_at": NOW}, "not_waiting", "is done"),
+        ({"state": "superseded", "settled_at": NOW}, "not_waiting", "needless"),
+        ({"state": "dead", "cause": "refused", "settled_at": NOW}, "not_waiting", "Redrive it there"),
+    ],
+)
+def test_a_job_that_cannot_be_tried_now_says_why_and_stays_as_it_is(
+    acts: list[Act], fields: dict[str, Any], code: str, said: str
+) -> None:
+    job = waiting(**fields)
+    with pytest.raises(retrying.Refused, match=said) as refused:
+        retrying.retry_one(job.pk, by=BY, now=NOW)
+    assert refused.value.code == code
+    assert SyncJob.objects.get().next_at == job.next_at
+    assert acts == []
+
+
+def test_a_job_that_is_not_there_or_a_reason_without_end_is_refused() -> None:
+    with pytest.raises(retrying.Refused, match="no such job"):
+        retrying.retry_one(uuid4(), by=BY, now=NOW)
+    with pytest.raises(retrying.Refused, match="300 characters"):
+        retrying.retry_one(waiting().pk, by=BY, reason="x" * 301, now=NOW)
+
+
 def test_retrying_says_whether_more_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(retrying, "MOST", 3)
     dead_jobs(5)

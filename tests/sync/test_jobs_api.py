@@ -9,11 +9,12 @@ import pytest
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from observability import api_keys, rate_limit
-from observability.models import ApiKey
+from observability.models import ApiKey, AuditEntry
 from sync.api.jobs import MAX_BYTES
 from sync.ghl.operations import OPERATIONS
 from sync.models import Location, SyncAttempt, SyncJob
@@ -334,6 +335,7 @@ def test_every_operation_is_explained_with_its_schema(app: Caller) -> None:
         ("GET", "/jobs", "sync:read"),
         ("GET", f"/jobs/{UUID(int=7)}", "sync:read"),
         ("GET", "/operations", "sync:read"),
+        ("POST", f"/jobs/{UUID(int=7)}/retry-now", "sync:operate"),
     ],
 )
 def test_each_address_wants_its_scope(method: str, path: str, scope: str) -> None:
@@ -343,6 +345,26 @@ def test_each_address_wants_its_scope(method: str, path: str, scope: str) -> Non
     assert scope in answer.json()["detail"]
     assert Client().generic(method, f"/api/sync{path}").status_code == 401
     assert not SyncJob.objects.exists()
+
+
+def test_a_waiting_job_is_tried_now_or_it_is_said_why_not(app: Caller) -> None:
+    job_id = app.enqueue().json()["job_id"]
+    later = timezone.now() + timedelta(hours=6)
+    SyncJob.objects.update(next_at=later, tries=5, code="status_503")
+    operator = Caller("sync:operate")
+    path = f"/jobs/{job_id}/retry-now"
+    answer = operator("POST", path, {"reason": "It is back"})
+    assert (answer.status_code, answer.json()["job_id"], answer.json()["tries"]) == (200, job_id, 5)
+    assert SyncJob.objects.get().next_at < later
+    entry = AuditEntry.objects.get(action="job.retry_now")
+    assert (entry.actor_kind, entry.target_id, entry.reason) == ("key", job_id, "It is back")
+    again = operator("POST", path, {})
+    assert (again.status_code, again.json()["code"]) == (409, "already_due")
+    unknown = operator("POST", f"/jobs/{uuid4()}/retry-now", {})
+    assert (unknown.status_code, unknown.json()["code"]) == (404, "unknown_job")
+    assert operator("POST", path, {"reason": "x" * 301}).status_code == 422
+    assert operator("POST", path, {"surprise": 1}).status_code == 422
+    assert AuditEntry.objects.filter(action="job.retry_now").count() == 1
 
 
 def test_every_scope_that_an_operation_asks_for_can_be_given() -> None:
