@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('sync', '0007_operators'),
+        ('sync', '0009_second_person'),
     ]
 
     operations = [
