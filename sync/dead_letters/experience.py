@@ -75,7 +75,7 @@ class Experience:
         if redriven:
             return "To redrive them as they were was not enough last time: mend the cause first."
         if self.recovered:
-            return f"{self.recovered:,} recovered, redriven one by one."
+            return f"To redrive them has worked: {self.recovered:,} recovered."
         if self.discarded:
             return "So far they were discarded: nobody has got one through."
         return ""

@@ -36,7 +36,7 @@ class Fixer(StrEnum):
 
 _LABELS = {
     Fixer.OUTAGE: "GoHighLevel's outage",
-    Fixer.TOKEN: "We: our access",
+    Fixer.TOKEN: "Our token",
     Fixer.DATA: "The customer's data",
     Fixer.BUG: "Our developers",
     Fixer.PERSON: "A person must look",

@@ -4,13 +4,15 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from django.contrib.auth.models import User
+from django.db import transaction
 from django.utils import timezone
 from playwright.sync_api import expect
 from pytest_django import Settings
 
 from sync import jobs, locations
-from sync.models import SyncAttempt
+from sync.models import CauseGroup, SyncAttempt
 from tests.browser.conftest import PHONE, Visit
+from tests.sync.dying import dead_letters, location
 from trainu.demo.ghl import Simulator
 from trainu.partitioned_table import PartitionedTable
 
@@ -84,4 +86,26 @@ def test_a_token_is_entered_and_the_location_paused_and_connected(
     page.get_by_role("button", name="Connect by GoHighLevel").click()
     link = page.get_by_role("link", name="Continue to GoHighLevel")
     assert str(link.get_attribute("href")).startswith(f"{ghl.url}/chooselocation?response_type=code")
+    assert window.complaints == []
+
+
+def test_causes_fit_a_phone_keep_to_the_policy_and_are_worked_by_keyboard(
+    visit: Callable[..., Visit], admin: User
+) -> None:
+    location()
+    with transaction.atomic():
+        dead_letters(3, at=timezone.now(), words="x" * 400)
+    group = CauseGroup.objects.get()
+    window = visit(admin, viewport=PHONE)
+    page = window.to("/admin/sync/causegroup/")
+    assert page.evaluate("document.documentElement.scrollWidth - window.innerWidth") <= 0
+    page.get_by_role("link", name="GoHighLevel finds a field wrong or missing").press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_have_text("GoHighLevel finds a field wrong or missing")
+    assert page.evaluate("document.documentElement.scrollWidth - window.innerWidth") <= 0
+    page.get_by_role("button", name="Acknowledge").press("Enter")
+    expect(page.get_by_text("Acknowledged by ada")).to_be_visible()
+    page.get_by_label("A note for whoever works on it next").fill("Their form.")
+    page.get_by_role("button", name="Note it").press("Enter")
+    expect(page.get_by_text("Their form.")).to_be_visible()
+    assert group.notes.count() == 1
     assert window.complaints == []
