@@ -6,9 +6,7 @@ The rule: nothing is sorted, counted or deleted but as an index serves it.
 from typing import Any
 
 from django.contrib import admin
-from django.http import HttpRequest, HttpResponseRedirect
-from django.urls import NoReverseMatch, reverse
-from django.utils.http import url_has_allowed_host_and_scheme
+from django.http import HttpRequest
 
 from trainu.admin_records import Newest, ReadOnly
 from trainu.admin_rendering import block
@@ -30,20 +28,3 @@ def notes_of(notes: Any) -> str:
     """Return notes as a box that can be scrolled, newest first."""
     lines = [f"{note.at:%Y-%m-%d %H:%M} UTC, {note.by}: {note.words}" for note in notes]
     return block("\n".join(lines)) if lines else "None yet."
-
-
-def address(name: str, *args: object) -> str:
-    """Return the address of a page or verb of the admin; empty where there is none."""
-    try:
-        return reverse(f"admin:{name}", args=args)
-    except NoReverseMatch:
-        return ""
-
-
-def back(request: HttpRequest, otherwise: str) -> HttpResponseRedirect:
-    """Return the answer that leads back to where a form stood, which it says as `next`; never elsewhere."""
-    wanted = request.POST.get("next", "")
-    is_ours = url_has_allowed_host_and_scheme(
-        wanted, allowed_hosts={request.get_host()}, require_https=request.is_secure()
-    )
-    return HttpResponseRedirect(wanted if is_ours else otherwise)
