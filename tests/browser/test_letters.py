@@ -8,7 +8,7 @@ from django.db import transaction
 from playwright.sync_api import Page, expect
 
 from observability import partitions
-from sync.dead_letters.admin.record import address
+from sync.dead_letters.admin.addresses import address
 from sync.models import DeadLetter
 from tests.browser.conftest import PHONE, Visit
 from tests.sync.dying import NOW, dead_letters, location

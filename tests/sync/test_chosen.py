@@ -328,7 +328,7 @@ def test_no_list_reads_more_than_a_few_of_many_letters(db: None, monkeypatch: py
         {"times": "2"},
         {"payload": "city=Ulm"},
         {"payload": "n=19999"},
-        {"location": "loc-1", "before": "13d"},
+        {"location": "loc-1", "before": "8d"},
         {"group": "3", "location": "loc-9"},
         {"status": "429", "location": "loc-9"},
         {"code": "timeout", "assignee": "7000"},

@@ -13,7 +13,7 @@ from django.utils.html import escape
 
 from observability.models import AuditEntry
 from sync.dead_letters import personal, search, views
-from sync.dead_letters.admin.record import address
+from sync.dead_letters.admin.addresses import address
 from sync.dead_letters.refusal import Refused
 from sync.models import CauseGroup, DeadLetter, SavedView, SyncJob
 from tests.conftest import Staff

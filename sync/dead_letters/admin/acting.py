@@ -15,7 +15,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST
 
 from sync.dead_letters import letters
-from sync.dead_letters.admin.record import back
+from sync.dead_letters.admin.addresses import back
 from sync.dead_letters.outcome import Outcome
 from sync.dead_letters.refusal import Refused
 

@@ -14,8 +14,8 @@ from django.utils.safestring import SafeString
 
 from sync.dead_letters import cursors, explanations, filters, search
 from sync.dead_letters.admin import acting
+from sync.dead_letters.admin.addresses import address
 from sync.dead_letters.admin.chips import Chip, Menu, Offers, chips_of, menus_of
-from sync.dead_letters.admin.record import address
 from sync.dead_letters.chosen import Chosen
 from sync.dead_letters.filters import BadFilter
 from sync.dead_letters.refusal import Refused

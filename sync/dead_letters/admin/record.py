@@ -6,15 +6,13 @@ The rule: nothing is sorted, counted or deleted but as an index serves it.
 from typing import Any
 
 from django.contrib import admin
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import NoReverseMatch, reverse
-from django.utils.http import url_has_allowed_host_and_scheme
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
 
+from sync.dead_letters.admin.addresses import back
 from sync.models import DeadLetter
 from trainu.admin_records import Newest, ReadOnly
 from trainu.admin_rendering import block
-
-_LONGEST_ADDRESS = 2_000
 
 
 class RecordAdmin(ReadOnly):
@@ -35,14 +33,6 @@ def notes_of(notes: Any) -> str:
     return block("\n".join(lines)) if lines else "None yet."
 
 
-def address(name: str, *args: object) -> str:
-    """Return the address of a page or verb of the admin; empty where there is none."""
-    try:
-        return reverse(f"admin:{name}", args=args)
-    except NoReverseMatch:
-        return ""
-
-
 def acting(request: HttpRequest) -> str:
     """Return who acts, as the audit log names people."""
     return f"staff:{request.user.pk}"
@@ -57,12 +47,3 @@ def unkept(answer: HttpResponse) -> HttpResponse:
     """Return a page that shows somebody's data, so that no browser or proxy keeps it."""
     answer["Cache-Control"] = "no-store"
     return answer
-
-
-def back(request: HttpRequest, otherwise: str) -> HttpResponseRedirect:
-    """Return the answer that leads back to where a form stood, which it says as `next`; never elsewhere."""
-    wanted = request.POST.get("next", "")
-    is_ours = len(wanted) <= _LONGEST_ADDRESS and url_has_allowed_host_and_scheme(
-        wanted, allowed_hosts={request.get_host()}, require_https=request.is_secure()
-    )
-    return HttpResponseRedirect(wanted if is_ours else otherwise)

@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST
 
 from sync.dead_letters import views
-from sync.dead_letters.admin.record import back
+from sync.dead_letters.admin.addresses import back
 from sync.dead_letters.refusal import Refused
 
 VIEW, ADD, DELETE = "sync.view_savedview", "sync.add_savedview", "sync.delete_savedview"
