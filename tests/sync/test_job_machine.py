@@ -1,6 +1,7 @@
 """Jobs under every interleaving of outcomes, crashes, lease expiries and the kill switch: none lost, stuck
 or done twice, and no message sent while the switch is on."""
 
+import json
 from datetime import timedelta
 
 import pytest
@@ -105,6 +106,13 @@ class Jobs(RuleBasedStateMachine):
     def end(self, number: int, sent: str, looked_up: str) -> None:
         if pending := self.floor.pending():
             self.floor.end(pending[number % len(pending)], sent, looked_up)
+
+    @rule(number=ANY)
+    def overtake(self, number: int) -> None:
+        """The same is wanted once more while it is in hand."""
+        if pending := self.floor.pending():
+            job = pending[number % len(pending)].job
+            self.floor.enqueue(job.operation, json.loads(job.payload))
 
     @rule(lane=LANE)
     def settle(self, lane: int) -> None:

@@ -231,6 +231,19 @@ def test_a_claim_takes_no_more_than_the_locations_budget_and_pays_for_it(locatio
     assert Budget.objects.get().used_today == 14
 
 
+def test_a_claim_keeps_within_the_days_limit_until_the_next_day_begins() -> None:
+    Location.objects.update(daily_limit=12)
+    for number in range(30):
+        enqueue(f"c-{number}")
+    assert [len(claim(most=8)), len(claim(most=8))] == [8, 4]
+    # The further requests of lookups are sent when they are charged, and may go over it.
+    budgets.charge({"loc-1": 3}, now=NOW)
+    midnight = datetime(2026, 11, 24, tzinfo=UTC)
+    assert claim(most=100, at=midnight - SECOND) == []
+    assert len(claim(most=100, at=midnight)) == 12
+    assert Budget.objects.get().used_today == 12
+
+
 def test_a_location_that_shall_rest_gives_no_job() -> None:
     enqueue()
     budgets.hold("loc-1", NOW + SECOND)
