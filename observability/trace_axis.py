@@ -116,8 +116,8 @@ def draw(moments: Sequence[Moment]) -> Picture | None:
             if lane_of(moment) == name
         ]
         lanes.append(Lane(name, y, _dots(of_lane, y)))
-    span = _later(sum(waits)).removesuffix(" later")
-    words = f"{len(moments)} moments in {len(names)} lanes over {span.removeprefix('+')}."
+    span = _later(sum(waits)).removeprefix("+").removesuffix(" later")
+    words = f"{len(moments)} moments in {len(names)} lane{'' if len(names) == 1 else 's'} over {span}."
     return Picture(lanes, _gaps(waits, places), is_even, TOP + LANE * len(names) + _FOOT, words)
 
 

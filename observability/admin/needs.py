@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from observability import health
 from observability.admin.overview import TROUBLES, is_tampered
-from observability.health import Status
+from observability.health import Report, Status
 from observability.models import ErrorMinute, Forwarder, QuarantineGroup
 from trainu.admin_site import Need, site
 from trainu.faults import Severity
@@ -36,8 +36,12 @@ _PAGES = {
 
 
 def failing_checks(_request: HttpRequest) -> list[Need]:
-    """Return each check of the service that is not well; a check that is told apart below is left out."""
-    report = health.monitor.report(health.ALL)
+    """Return each check of the service that is not well."""
+    return of_report(health.monitor.report(health.ALL))
+
+
+def of_report(report: Report) -> list[Need]:
+    """Return what a report asks of a person; a pause of the forwarder is left out, for it is told apart."""
     needs = []
     if is_tampered(report):
         detail = "SEV1. Leave the database as it is; the page says what to do."

@@ -114,7 +114,7 @@ def test_from_a_line_to_its_trace_on_a_phone(visit: Callable[..., Visit], admin:
     page.locator("tbody summary").first.press("Enter")
     assert page.evaluate("document.documentElement.scrollWidth - window.innerWidth") <= 0
 
-    page.get_by_label("Correlation id").fill("nowhere-to-be-found")
+    page.get_by_label("Any id", exact=True).fill("nowhere-to-be-found")
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name="Nothing is stored under this id")).to_be_visible()
     assert LogLine.objects.count() == 2

@@ -89,7 +89,7 @@ def test_every_page_keeps_to_the_policy_has_one_heading_and_fits_a_phone(
     assert page.locator("h1, h2.title").count() == 1
     assert page.evaluate("document.documentElement.scrollWidth - window.innerWidth") <= 0
     page.get_by_role("link", name="Admin").click()
-    expect(page.get_by_role("heading", level=1)).to_have_text("Overview")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Home")
     assert window.complaints == []
 
 

@@ -76,7 +76,7 @@ def test_the_policy_is_sent_and_an_inline_script_does_not_run(
     assert any("CSP refused script-src" in told for told in window.complaints)
 
 
-def test_signing_in_by_keyboard_leads_to_the_overview(visit: Callable[..., Visit], admin: User) -> None:
+def test_signing_in_by_keyboard_leads_home(visit: Callable[..., Visit], admin: User) -> None:
     window = visit()
     page = window.to("/admin/")
     expect(page.get_by_role("heading", level=1)).to_have_text("Sign in")
@@ -89,7 +89,39 @@ def test_signing_in_by_keyboard_leads_to_the_overview(visit: Callable[..., Visit
     page.get_by_label("Password").fill("correct horse")
     page.keyboard.press("Enter")
 
-    expect(page.get_by_role("heading", level=1)).to_have_text("Overview")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Home")
+    assert window.complaints == []
+
+
+def test_a_slash_leads_to_the_search_box_but_not_from_a_field(
+    visit: Callable[..., Visit], admin: User
+) -> None:
+    window = visit(admin)
+    page = window.to("/admin/auth/user/")
+    field = page.get_by_label("Find any id", exact=True).and_(page.locator("input"))
+    page.locator("#searchbar").press("/")
+    expect(page.locator("#searchbar")).to_have_value("/")
+    page.locator("h1").click()
+    page.keyboard.press("/")
+    expect(field).to_be_focused()
+    page.keyboard.type("a/b")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Nothing was found for “a/b”")).to_be_visible()
+    assert window.complaints == []
+
+
+def test_the_search_box_of_a_phone_opens_by_its_button(visit: Callable[..., Visit], admin: User) -> None:
+    window = visit(admin, viewport=PHONE)
+    page = window.to("/admin/")
+    field = page.locator("#finder-id")
+    expect(field).to_be_hidden()
+    page.get_by_role("button", name="Search for an id").click()
+    expect(field).to_be_focused()
+    assert overflow(page) <= 0
+    page.keyboard.press("Escape")
+    expect(field).to_be_hidden()
+    page.keyboard.press("/")
+    expect(field).to_be_focused()
     assert window.complaints == []
 
 
@@ -180,7 +212,7 @@ def test_apps_put_cards_on_the_overview_and_counts_in_the_menu(
     site.register_badge("admin:auth_group_changelist", lambda: 3)
 
     window = visit(group_keeper)
-    page = window.to("/admin/")
+    page = window.to("/admin/overview/")
 
     expect(page.locator(".card-value")).to_have_text(["Paused"])
     expect(page.locator(".card-detail")).to_have_text("<b>401</b>")
@@ -192,18 +224,19 @@ def test_apps_put_cards_on_the_overview_and_counts_in_the_menu(
 
 def test_the_menu_shows_only_what_the_reader_may_open(visit: Callable[..., Visit], newcomer: User) -> None:
     page = visit(newcomer).to("/admin/")
-    assert menu_entries(page) == ["Overview", "API documentation"]
+    assert menu_entries(page) == ["Home", "Overview", "API documentation"]
     expect(page.get_by_role("heading", name="Nothing to see with this account")).to_be_visible()
 
     newcomer.user_permissions.add(Permission.objects.get(codename="change_group"))
     page.reload()
-    assert menu_entries(page) == ["Overview", "Groups", "API documentation"]
+    assert menu_entries(page) == ["Home", "Overview", "Groups", "API documentation"]
 
 
 def test_the_current_page_and_what_is_below_it_is_marked(visit: Callable[..., Visit], admin: User) -> None:
     window = visit(admin)
     for path, label in (
-        ("/admin/", "Overview"),
+        ("/admin/", "Home"),
+        ("/admin/overview/", "Overview"),
         ("/admin/auth/user/", "Users"),
         (f"/admin/auth/user/{admin.pk}/change/", "Users"),
     ):
