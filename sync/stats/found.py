@@ -6,11 +6,11 @@ Whoever asks for a page sets a limit of time.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db.models import QuerySet
+from django.db.models import DateTimeField, ExpressionWrapper, F, QuerySet
 
 from sync.models import (
     AppointmentState,
@@ -29,6 +29,8 @@ _MOST_RECORDS = 10
 # An index of keys begins with the location, so each location is asked.
 _MOST_LOCATIONS = 2_000
 _OF_A_JOB = ("operation", "state", "location_id", "created_at", "correlation_id")
+# An order that no index serves: PostgreSQL might follow one through all webhooks instead of the id's.
+_NEWEST = ExpressionWrapper(F("received_at") + timedelta(0), output_field=DateTimeField()).desc()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +62,7 @@ def job(job_id: UUID) -> list[Trail]:
 
 def jobs_under(correlation_id: str, most: int) -> list[Trail]:
     """Return the newest jobs that were enqueued under a correlation id."""
-    return _jobs(SyncJob.objects.filter(correlation_id=correlation_id), most)
+    return _jobs(SyncJob.objects.filter(correlation_id=correlation_id), most, order="-created_at")
 
 
 def jobs_about(ghl_id: str, most: int) -> list[Trail]:
@@ -156,13 +158,13 @@ def _records(model: str, title: str, rows: QuerySet[Any]) -> list[Record]:
     return [Record(model, one.pk, title, one.location_id) for one in rows[:_MOST_RECORDS]]
 
 
-def _jobs(rows: QuerySet[SyncJob], most: int) -> list[Trail]:
-    return _trails("Job", rows.order_by("-position").values_list(*_OF_A_JOB)[:most])
+def _jobs(rows: QuerySet[SyncJob], most: int, *, order: str = "-position") -> list[Trail]:
+    return _trails("Job", rows.order_by(order).values_list(*_OF_A_JOB)[:most])
 
 
 def _webhooks(rows: QuerySet[Webhook], most: int) -> list[Trail]:
     fields = ("topic", "state", "location_id", "received_at", "correlation_id")
-    return _trails("Webhook", rows.order_by("-received_at").values_list(*fields)[:most])
+    return _trails("Webhook", rows.order_by(_NEWEST).values_list(*fields)[:most])
 
 
 def _trails(kind: str, rows: Iterable[tuple[str, str, str | None, datetime, str]]) -> list[Trail]:
