@@ -9,11 +9,11 @@ from django.http import HttpRequest
 from django.utils import timezone
 from ninja import Query, Router, Status
 
+from sync.api import bulk_shapes as shapes
 from sync.api import letter_rows as rows
-from sync.api import letter_shapes as shapes
 from sync.api.documented import problems
 from sync.api.letter_answers import refusals
-from sync.api.letter_shapes import Id
+from sync.api.letter_shapes import Id, Reason
 from sync.dead_letters import bulk, search
 from sync.models import BulkOperation
 from trainu.problem import Problem
@@ -156,7 +156,7 @@ def approve(request: HttpRequest, operation_id: Id) -> dict[str, Any]:
     operation_id="pause_bulk_operation",
     openapi_extra=_ONE,
 )
-def pause(request: HttpRequest, operation_id: Id, wanted: shapes.Reason) -> dict[str, Any]:
+def pause(request: HttpRequest, operation_id: Id, wanted: Reason) -> dict[str, Any]:
     """Begin no further letters until it is resumed. What is under way ends by itself."""
     with refusals():
         operation = bulk.pause(operation_id, by=actor(request), reason=wanted.reason)
@@ -171,7 +171,7 @@ def pause(request: HttpRequest, operation_id: Id, wanted: shapes.Reason) -> dict
     operation_id="resume_bulk_operation",
     openapi_extra=_ONE,
 )
-def resume(request: HttpRequest, operation_id: Id, wanted: shapes.Reason) -> dict[str, Any]:
+def resume(request: HttpRequest, operation_id: Id, wanted: Reason) -> dict[str, Any]:
     """Go on; after it has stopped by itself, with a single letter again."""
     with refusals():
         operation = bulk.resume(operation_id, by=actor(request), reason=wanted.reason)
@@ -186,7 +186,7 @@ def resume(request: HttpRequest, operation_id: Id, wanted: shapes.Reason) -> dic
     operation_id="cancel_bulk_operation",
     openapi_extra=_ONE,
 )
-def cancel(request: HttpRequest, operation_id: Id, wanted: shapes.Reason) -> dict[str, Any]:
+def cancel(request: HttpRequest, operation_id: Id, wanted: Reason) -> dict[str, Any]:
     """Begin no further letters, for good. What is under way ends by itself."""
     with refusals():
         operation = bulk.cancel(operation_id, by=actor(request), reason=wanted.reason, now=timezone.now())

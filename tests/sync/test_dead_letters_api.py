@@ -56,7 +56,7 @@ def paths() -> list[tuple[str, str, Any]]:
 
 def test_every_address_wants_a_scope_and_says_which_errors_there_are() -> None:
     found = paths()
-    assert len(found) == 29
+    assert len(found) == 30
     reader = Caller("sync:read")
     writer = Caller("sync:write")
     for path, method, operation in found:

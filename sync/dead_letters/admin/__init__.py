@@ -4,6 +4,6 @@ The rule: pages parse, call one verb, and render. Lists are in the order that an
 counted no further than a thousand.
 """
 
-from sync.dead_letters.admin import bulk, causes, confirm, ledger, letters
+from sync.dead_letters.admin import acting, bulk, causes, confirm, ledger, letters, saved_views
 
-__all__ = ["bulk", "causes", "confirm", "ledger", "letters"]
+__all__ = ["acting", "bulk", "causes", "confirm", "ledger", "letters", "saved_views"]

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.contrib import messages
-from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import timezone
@@ -18,6 +17,7 @@ from sync.dead_letters import letters
 from sync.dead_letters.admin.addresses import back
 from sync.dead_letters.outcome import Outcome
 from sync.dead_letters.refusal import Refused
+from trainu.admin_site import site
 
 LIST = "admin:sync_deadletter_changelist"
 # Lists of what may be ticked: of the others nothing can be done to several at once.
@@ -56,22 +56,21 @@ VERBS = {
 }
 
 
-@require_POST
-def act(request: HttpRequest) -> HttpResponse:
-    """Do a verb to the letters that were ticked. The form says: verb, id (several), reason, next."""
-    verb = VERBS.get(request.POST.get("verb", ""))
-    if verb is None:
-        return HttpResponse("Choose redrive, discard or assign.", status=400, content_type="text/plain")
-    if not request.user.has_perm(verb.permission):
-        raise PermissionDenied
-    try:
-        ids = _ids(request.POST.getlist("id"))
-        outcome = verb.call(request, ids, f"staff:{request.user.pk}", timezone.now())
-    except Refused as refusal:
-        messages.error(request, str(refusal))
-    else:
-        tell(request, outcome, verb.done)
-    return back(request, reverse(LIST))
+def posted(verb: Verb) -> Callable[[HttpRequest], HttpResponse]:
+    """Return the page that does a verb to the letters that were ticked. The form says: id (several), next."""
+
+    @require_POST
+    def act(request: HttpRequest) -> HttpResponse:
+        try:
+            ids = _ids(request.POST.getlist("id"))
+            outcome = verb.call(request, ids, f"staff:{request.user.pk}", timezone.now())
+        except Refused as refusal:
+            messages.error(request, str(refusal))
+        else:
+            tell(request, outcome, verb.done)
+        return back(request, reverse(LIST))
+
+    return act
 
 
 def tell(request: HttpRequest, outcome: Outcome, done: str) -> None:
@@ -109,3 +108,9 @@ def _by_reason(left: Mapping[int, str]) -> dict[str, list[int]]:
 def _named(ids: list[int]) -> str:
     more = f" and {len(ids) - MOST_NAMED} more" if len(ids) > MOST_NAMED else ""
     return f"(Number {', '.join(str(id) for id in ids[:MOST_NAMED])}{more}.)"
+
+
+for _name, _verb in VERBS.items():
+    site.register_view(
+        f"sync/letters/{_name}/", posted(_verb), f"sync_letters_{_name}", permission=_verb.permission
+    )

@@ -9,24 +9,14 @@ from typing import Any
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
-from django.urls import URLPattern, path
 
-from sync.dead_letters.admin import acting, listing, saved_views
+from sync.dead_letters.admin import listing
 from sync.dead_letters.admin.record import RecordAdmin
-from trainu.admin_site import View, site
+from trainu.admin_site import site
 
 
 class LetterList(RecordAdmin):
     """Dead letters as a list that is worked on."""
-
-    def get_urls(self) -> list[URLPattern]:
-        own: list[tuple[str, View, str]] = [
-            ("act/", acting.act, "sync_letters_act"),
-            ("views/save/", saved_views.save, "sync_letters_view_save"),
-            ("views/<int:view_id>/remove/", saved_views.remove, "sync_letters_view_remove"),
-        ]
-        served = [path(route, self.admin_site.admin_view(view), name=name) for route, view, name in own]
-        return [*served, *super().get_urls()]
 
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None

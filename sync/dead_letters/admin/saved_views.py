@@ -4,7 +4,6 @@ The rule: pages parse and render; what a view may say is decided by `dead_letter
 """
 
 from django.contrib import messages
-from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone
@@ -13,6 +12,7 @@ from django.views.decorators.http import require_POST
 from sync.dead_letters import views
 from sync.dead_letters.admin.addresses import back
 from sync.dead_letters.refusal import Refused
+from trainu.admin_site import site
 
 VIEW, ADD, DELETE = "sync.view_savedview", "sync.add_savedview", "sync.delete_savedview"
 LIST = "admin:sync_deadletter_changelist"
@@ -21,8 +21,6 @@ LIST = "admin:sync_deadletter_changelist"
 @require_POST
 def save(request: HttpRequest) -> HttpResponse:
     """Save the list's filters under a name, for everybody."""
-    if not request.user.has_perm(ADD):
-        raise PermissionDenied
     try:
         view = views.save(
             request.POST.get("name", ""),
@@ -40,11 +38,15 @@ def save(request: HttpRequest) -> HttpResponse:
 @require_POST
 def remove(request: HttpRequest, view_id: int) -> HttpResponse:
     """Remove a view, for everybody."""
-    if not request.user.has_perm(DELETE):
-        raise PermissionDenied
     try:
         views.remove(view_id, by=f"staff:{request.user.pk}")
     except Refused as refusal:
         raise Http404(str(refusal)) from None
     messages.success(request, "Removed the view. The letters are as they were.")
     return back(request, reverse(LIST))
+
+
+site.register_view("sync/letters/views/save/", save, "sync_letters_view_save", permission=ADD)
+site.register_view(
+    "sync/letters/views/<int:view_id>/remove/", remove, "sync_letters_view_remove", permission=DELETE
+)
