@@ -156,7 +156,7 @@ def _moment(query: Mapping[str, str], name: str, now: datetime) -> datetime | No
         moment = datetime.fromisoformat(text)
     except ValueError:
         raise BadFilter(
-            name, "write a time in UTC such as 2026-11-23T12:00, or an age such as 24h or 7d."
+            name, "it is a moment such as 2026-11-23T12:00 (UTC), or an age such as 24h or 7d."
         ) from None
     if moment.year not in _YEARS:
         raise BadFilter(name, f"the year is from {_YEARS[0]} to {_YEARS[-1]}.")

@@ -81,7 +81,7 @@ def test_whatever_stands_in_an_address_is_read_or_refused_with_the_name_of_the_p
         ("group", "-1", "Cause: write a whole number from 1 on."),
         ("group", "9" * 190, "Cause: write a whole number"),
         ("assignee", "me", "Owner: write a whole number from 0 on."),
-        ("before", "yesterday", "Died before: write a time in UTC such as 2026-11-23T12:00, or an age"),
+        ("before", "yesterday", "Died before: it is a moment such as 2026-11-23T12:00 (UTC), or an age"),
         ("after", "1999-12-31", "Died since: the year is from 2000 to 2100."),
         ("payload", "city", "Payload: write a field and its value as name=value"),
         ("payload", "=Ulm", "Payload: write a field"),

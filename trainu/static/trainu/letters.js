@@ -31,7 +31,6 @@
 
   const show = () => {
     toggle.textContent = `Keyboard shortcuts: ${isOn ? "on" : "off"}`;
-    toggle.setAttribute("aria-pressed", String(isOn));
   };
 
   toggle.addEventListener("click", () => {
