@@ -439,6 +439,7 @@ def test_the_part_that_refreshes_itself_ends_with_operation_and_session(boss: Cl
     told = part.content.decode()
     assert 'id="bulk-state" hx-swap-oob="innerHTML"' in told
     assert "Restore these letters" in told
+    assert told.partition('id="bulk-letters"')[2].count("/admin/sync/deadletter/") == 3
     assert "hx-get" not in told
     assert "<html" not in told
     gone = Client().get(url)

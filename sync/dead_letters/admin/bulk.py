@@ -202,6 +202,8 @@ def _live(request: HttpRequest, operation_id: int) -> HttpResponse:
     context["is_news"] = seen != context["standing"]
     # Apart, for somebody may be writing there why it is canceled.
     context["is_decided"] = seen.partition("-")[0] != operation.state
+    if context["is_decided"]:
+        context |= bulk_items.listed(operation, {})
     status = 200 if context["is_live"] else _ENOUGH
     return TemplateResponse(request, "sync/bulk_progress.html", context, status=status)
 

@@ -102,13 +102,13 @@ def now(operation: BulkOperation, starter: str) -> str:
                 f" other than {starter} has to approve it."
             )
         case State.PAUSED:
-            return f"Paused with {left} not begun. Nothing more begins until somebody resumes it."
+            return f"{left} not begun. Nothing more begins until somebody resumes it."
         case State.STOPPED:
             return f"{_why(operation)} {left} {'were' if operation.pending != 1 else 'was'} not begun."
         case State.CANCELED:
-            return f"Canceled. {operation.canceled:,} were not begun and stay as they were."
+            return f"{operation.canceled:,} were not begun and stay as they were."
         case State.DONE:
-            return f"Done. {_why(operation)}".strip()
+            return f"All of it has come to an end. {_why(operation)}".strip()
     if operation.kind != Kind.REDRIVE:
         return "A worker goes through them, 500 at a time."
     if not operation.step:
@@ -123,7 +123,8 @@ def following(operation: BulkOperation, progress: Progress) -> list[str]:
     """Return what comes next and what it waits for, in sentences."""
     said = []
     if progress.held:
-        said.append(f"{progress.held:,} of those under way wait: their location is held back.")
+        waits = "waits: its" if progress.held == 1 else "wait: their"
+        said.append(f"{progress.held:,} of those under way {waits} location is held back.")
     if operation.state in {State.PAUSED, State.CANCELED, State.STOPPED} and operation.sent:
         said.append(f"{operation.sent:,} still under way; they end by themselves.")
     if operation.state != State.RUNNING or operation.kind != Kind.REDRIVE:

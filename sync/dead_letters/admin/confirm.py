@@ -165,6 +165,7 @@ def _page(
         "sample": found,
         "counted": _letters(found.count),
         "letters": [_line(letter, finding) for letter, finding in found.letters],
+        "is_known": bool(found.held) or any(finding for _, finding in found.letters),
         "causes": [_cause(kind, chosen, group, count) for group, count in found.causes],
         "is_too_many": found.count > bulk.MOST,
         "most": bulk.MOST,
