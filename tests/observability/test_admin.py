@@ -93,8 +93,8 @@ def test_who_may_only_view_changes_nothing(staff: Staff, pages: dict[str, str]) 
 
 
 QUERIES = {
-    # Two for who is asking, two for the badges, one for what holds locations, two around the search, one for names: the search costs three,
-    # with a filter five.
+    # Two for who is asking, two for the badges, one for what holds locations, two around the search, one for
+    # names: the search costs three, with a filter five.
     "/admin/events/": 11,
     "/admin/events/?event=user_logged_in&range=2y": 13,
     "/admin/observability/eventdefinition/": 8,

@@ -214,7 +214,7 @@ def test_no_strangers_text_becomes_markup_or_breaks_a_page(boss: Client) -> None
 
 
 QUERIES = {
-    # Two for who is asking, two for the transaction, its limits, the lines, the drops, two badges and the line above.
+    # Two for who is asking, three for the frame, two for the transaction, its limits, the lines, the drops.
     "/admin/logs/": 10,
     "/admin/logs/?text=x&level=warn-up&service=y&user_id=7&range=90d": 10,
     "/admin/logs/tail/": 6,
