@@ -16,7 +16,7 @@ from django.db import connection
 from sync import backoff
 from sync.stats.queues import Count
 
-MOST = 10_000
+MOST = 5_000
 MOST_ROWS = 50
 HORIZONS = (1, 4, 8, 24)
 # Fresh jobs have no failure behind them, and one that waits after its last try is only looked up.
@@ -40,11 +40,11 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Dying:
-    """What will die. groups: of those that were counted, soonest first. held: others, which nobody tries."""
+    """What will die. groups: of those counted, soonest first. held: how many locations are left out."""
 
     jobs: Count
     groups: Sequence[Group]
-    held: Count
+    held: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +91,7 @@ _ONE = """
         greatest(next_at, %(now)s) + %(rest_{tries})s as dies_at
  from sync_syncjob
  where state = 'waiting' and tries = {tries} and next_at <= %(until)s - %(rest_{tries})s
-   and not is_lookup and not is_redrive and location_id {held} (select id from held) {which}
+   and not is_lookup and not is_redrive and location_id not in (select id from held) {which}
  order by next_at{then} limit %(most)s)
 """
 _COUNT = "with {held} select count(*) from (select from ({rows}) dying limit %(most)s) counted"
@@ -101,6 +101,7 @@ select code, operation, count(*), max(tries), min(tries), min(dies_at)
 from (select * from ({rows}) dying limit %(most)s) counted
 group by code, operation order by min(dies_at), code, operation
 """
+_HELD_AT_ALL = "with {held} select count(*) from held"
 _OF_CODE = " and code = %(code)s"
 _AFTER = " and (next_at, id) > (%(after)s - %(rest_{tries})s, %(after_id)s)"
 _PAGE = """
@@ -123,9 +124,9 @@ def soon(hours: int, *, now: datetime) -> Dying:
         Group(code, operation, jobs, tries_left(most), tries_left(fewest), first_at)
         for code, operation, jobs, most, fewest, first_at in _ask(_GROUPS, hours, now, {"most": MOST + 1})
     ]
-    [[held]] = _ask(_COUNT, hours, now, {"most": MOST + 1}, are_held=True)
+    [[held]] = _ask(_HELD_AT_ALL, hours, now, {})
     found = sum(group.jobs for group in groups)
-    return Dying(Count(min(found, MOST), found > MOST), groups, Count(min(held, MOST), held > MOST))
+    return Dying(Count(min(found, MOST), found > MOST), groups, held)
 
 
 def page(
@@ -152,16 +153,14 @@ def _ask(
     now: datetime,
     given: dict[str, Any],
     *,
-    are_held: bool = False,
     which: str = "",
     then: str = "",
 ) -> list[tuple[Any, ...]]:
     """Run a statement over the rows that can die in that time. which: of them. then: what else they are
     ordered by."""
     able = [tries for tries in TRIES if rest(tries) <= timedelta(hours=hours)]
-    held = "in" if are_held else "not in"
     rows = " union all ".join(
-        _ONE.format(tries=tries, held=held, which=which.format(tries=tries), then=then) for tries in able
+        _ONE.format(tries=tries, which=which.format(tries=tries), then=then) for tries in able
     )
     rests = {f"rest_{tries}": rest(tries) for tries in able}
     with connection.cursor() as cursor:

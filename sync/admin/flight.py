@@ -104,6 +104,7 @@ def show(request: HttpRequest) -> HttpResponse:
         "rest": _in_words(dying.rest(1)),
         "kill_switch_cards": _KILL_SWITCH_CARDS,
         "back": request.get_full_path(),
+        "most_at_once": retrying.MOST,
         "reason_form": ReasonForm(label_suffix=""),
         "may_retry": request.user.has_perm(RETRY),
         "may_see_locations": navigation.may(request.user, "sync.view_location"),
