@@ -23,8 +23,8 @@ _NEAR = 9
 _FEWEST_FOR_A_SCALE = 4
 # One wait that takes more than this share of the time leaves no room for the rest.
 _LONG_SHARE = 0.4
-# Waits this long and longer are what people count: below it, lengths differ little on a shortened axis.
-_UNIT_S = 0.5
+# On a shortened axis the shortest wait is the unit, but none below this.
+_SHORTEST_S = 0.001
 _LABEL_WIDTH = 92
 _MOST_LABELS = 6
 _TONES = ("bad", "warn", "ok", "info")
@@ -123,7 +123,8 @@ def draw(moments: Sequence[Moment]) -> Picture | None:
 
 def _places(waits: Sequence[float], *, is_even: bool) -> list[float]:
     """Return the x of each moment, from LEFT to WIDTH - RIGHT."""
-    lengths = list(waits) if is_even else [log1p(wait / _UNIT_S) for wait in waits]
+    unit = max(min((wait for wait in waits if wait > 0), default=0.0), _SHORTEST_S)
+    lengths = list(waits) if is_even else [log1p(wait / unit) for wait in waits]
     whole = sum(lengths)
     places = [0.0]
     for length in lengths:

@@ -33,6 +33,19 @@ _PAGES = {
     "audit": "admin:audit",
     "sync": "admin:sync_location_changelist",
 }
+# What to do about it, where the page does not say so itself.
+_STEPS = {
+    "database": "Nothing can be stored. Look at the database server first.",
+    "migrations": "Run manage.py migrate: this release does not fit the tables.",
+    "partitions": "The schedule “partitions” has not run. See whether the workers do.",
+    "workers": "Nothing is sent or worked off. Start the workers, or see in their log why they ended.",
+    "rollups": "Counts and cards are old. See whether the workers run.",
+    "posthog": "Events wait and are not lost. The page says since when, and why.",
+    "retention": "The page says which data, and what holds it back.",
+    "logs": "More was written than could be kept. The page says how many lines are missing.",
+    "sentry": "Errors are counted and logged here in any case.",
+    "audit": "See whether the schedule “audit verification” runs.",
+}
 
 
 def failing_checks(_request: HttpRequest) -> list[Need]:
@@ -59,7 +72,7 @@ def of_report(report: Report) -> list[Need]:
             Need(
                 f"{words[0].upper()}{words[1:]}",
                 reverse(_PAGES.get(name, "admin:overview")),
-                " ".join(wrong) if wrong else "",
+                " ".join(wrong) if wrong else _STEPS.get(name, ""),
                 urgency=1 if finding.status is Status.FAIL else 2,
             )
         )

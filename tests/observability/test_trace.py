@@ -154,12 +154,12 @@ def test_each_kind_has_a_lane_and_levels_of_lines_share_one() -> None:
 
 
 def test_dots_that_would_cover_each_other_are_one_which_says_so_and_shows_the_worst() -> None:
-    picture = trace_axis.draw([at(0), at(0.01, tone="bad"), at(0.02, tone="ok"), at(10), at(20)])
+    picture = trace_axis.draw([at(0), at(0.01, tone="bad"), at(0.02, tone="ok"), at(10), at(20), at(30)])
     assert picture
     first = picture.lanes[0].dots[0]
     assert (first.tone, first.number) == ("bad", 0)
     assert first.words == "12:00:00 Event at 0, and 2 more"
-    assert len(picture.lanes[0].dots) == 3
+    assert len(picture.lanes[0].dots) == 4
 
 
 def test_a_single_moment_needs_no_picture() -> None:
