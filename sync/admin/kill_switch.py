@@ -71,8 +71,8 @@ def banners() -> Sequence[Banner]:
     switch = kill_switch.state()
     if not switch.is_on:
         return []
-    since = f" since {in_words(switch.since, timezone.now())}" if switch.since else ""
-    words = f"The kill switch is on{since}: no message goes out. {seen(switch.reason)}"
+    turned = f" {in_words(switch.since, timezone.now())}" if switch.since else ""
+    words = f"No message goes out: the kill switch was turned on{turned}. {seen(switch.reason)}"
     return [Banner(words, reverse(_PAGE), "bad")]
 
 

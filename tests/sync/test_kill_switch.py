@@ -16,7 +16,7 @@ from sync import attempt, jobs, kill_switch, queue, recovery, settlement
 from sync.database_thread import DatabaseThread
 from sync.dead_letters import letters, preflight
 from sync.ghl.errors import Code, Outcome
-from sync.ghl.transport import Carrier
+from sync.ghl.transport import Carrier, Timeouts
 from sync.kill_switch import Gate
 from sync.lane import Lane
 from sync.models import Budget, DeadLetter, KillSwitch, Location, SyncAttempt, SyncJob
@@ -290,10 +290,13 @@ def test_within_two_seconds_no_message_goes_out_any_more_and_afterwards_all_do_o
         studio.enqueue("message.send", sms(contact, number), ordering_key=f"m:{number}")
         for number in range(300)
     ]
-    studio.ghl.fail("slow", ms=40)
+    studio.ghl.fail("slow", ms=50)
+    # Two at a time: what is in hand would go on for five seconds.
+    patient = Timeouts(pool_s=30, connect_s=2, read_s=2, total_s=5)
 
     async def stopped_midway() -> tuple[int, int, int]:
-        lane = Lane(Carrier(studio.ghl.url, timeouts=QUICK), clock=studio.clock, concurrency=4)
+        carrier = Carrier(studio.ghl.url, timeouts=patient, connections=2)
+        lane = Lane(carrier, clock=studio.clock, concurrency=200)
         ends = asyncio.Event()
         running = asyncio.create_task(lane.run(ends.is_set))
         deadline = time.monotonic() + 20
@@ -315,6 +318,7 @@ def test_within_two_seconds_no_message_goes_out_any_more_and_afterwards_all_do_o
     waiting = SyncJob.objects.filter(pk__in=messages, state="waiting")
     assert waiting.count() == 300 - later
     assert set(waiting.values_list("tries", flat=True)) == {0}
+    assert waiting.filter(code="kill_switch").count() > 100
     studio.ghl.heal()
     kill_switch.turn_off("Mended", by=BOSS, now=studio.clock.now)
     for _ in range(5):

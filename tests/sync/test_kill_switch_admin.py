@@ -1,5 +1,6 @@
 """The kill switch for staff and the API: who may see it, who may turn it, and what all pages say of it."""
 
+from collections.abc import Iterator
 from typing import Any
 from uuid import uuid4
 
@@ -17,6 +18,7 @@ from sync import jobs, kill_switch
 from sync.models import KillSwitch, Location
 from tests.conftest import Staff
 from trainu.admin_site import site
+from trainu.moments import Moment
 
 pytestmark = pytest.mark.django_db
 PAGE = "/admin/sync/kill-switch/"
@@ -92,10 +94,10 @@ def test_staff_stop_all_messages_and_let_them_go_again(boss: Client, admin_user:
 
 def test_while_it_is_on_every_page_says_so_and_the_home_page_asks_for_an_end(boss: Client) -> None:
     elsewhere = "/admin/sync/location/"
-    assert "kill switch is on" not in boss.get(elsewhere).content.decode()
+    assert "kill switch was turned" not in boss.get(elsewhere).content.decode()
     turn_on()
     shown = boss.get(elsewhere).content.decode()
-    assert "The kill switch is on since just now: no message goes out. " + WHY in shown
+    assert "No message goes out: the kill switch was turned on just now. " + WHY in shown
     assert f'<p class="banner banner-bad"><a href="{PAGE}">' in shown
     request = RequestFactory().get("/admin/")
     request.user = User.objects.get(username="admin")
@@ -132,6 +134,27 @@ def test_the_page_costs_the_same_however_much_is_held(staff: Staff) -> None:
             jobs.enqueue("message.send", "loc-1", payload)
     # Session, user, two of permissions; the line above the page, the switch, what it holds, who turned it.
     assert costs == [8, 8]
+
+
+@pytest.fixture
+def history() -> Iterator[None]:
+    """Somebody who tells what was done, as the audit log does."""
+
+    def told(kind: str, id: str) -> list[Moment]:
+        if (kind, id) != kill_switch.TARGET:
+            return []
+        by = f"staff:{User.objects.get(username='admin').pk}"
+        return [Moment(timezone.now(), "audit", "kill_switch.on", detail="<i>Why</i>", by=by)]
+
+    site.register_history(told, permission="")
+    yield
+    site._histories.pop()
+
+
+def test_the_page_tells_who_turned_it(boss: Client, history: None) -> None:
+    shown = boss.get(PAGE).content.decode().partition("Who turned it")[2]
+    for part in ("kill_switch.on", "&lt;i&gt;Why", "<td>admin</td>"):
+        assert part in shown, part
 
 
 def card(user: User) -> str:
