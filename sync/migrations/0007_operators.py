@@ -85,7 +85,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AlterModelOptions(
             name='workflowaddress',
-            options={'default_permissions': ('view', 'add', 'change'), 'ordering': ['-issued_at']},
+            options={'default_permissions': ('view', 'add', 'change'), 'ordering': ['-issued_at'], 'verbose_name_plural': 'workflow addresses'},
         ),
         migrations.RemoveConstraint(
             model_name='bulkoperation',

@@ -18,6 +18,7 @@ class WorkflowAddress(models.Model):
 
     class Meta:
         ordering = ["-issued_at"]
+        verbose_name_plural = "workflow addresses"
         default_permissions = ("view", "add", "change")
         constraints = [
             models.UniqueConstraint(fields=["digest"], name="a_workflow_address_leads_to_one_location"),
