@@ -188,6 +188,12 @@ def test_deaths_are_counted_by_the_hour_those_again_too_and_those_told_twice_onc
     assert told[other.pk].deaths == (0, 0, 1)
     assert told[other.pk].begins == NOW - HOUR
     assert [hour for hour, _ in told[other.pk].hours] == [NOW - HOUR, NOW, LATER]
+    # Another batch in the same hour.
+    dead_letters(2, at=LATER + timedelta(minutes=5))
+    assert trend.of([group(code="status_422").pk], now=LATER)[group(code="status_422").pk].deaths[-2:] == (
+        3,
+        5,
+    )
 
 
 def test_a_trend_says_in_words_what_its_drawing_shows() -> None:
