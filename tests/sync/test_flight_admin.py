@@ -505,13 +505,12 @@ def test_the_page_and_what_is_polled_cost_the_same_however_much_there_is(staff: 
     assert (cost(PAGE, hours="24"), cost(LIVE, only=["l1", "l2"])) == few == (20, 15)
 
 
-def test_a_hundred_codes_and_many_waiting_jobs_fit_on_the_page_quickly(boss: Client) -> None:
+def test_a_hundred_codes_and_many_waiting_jobs_fit_on_the_page(boss: Client) -> None:
     with connection.cursor() as cursor:
         cursor.execute(CROWD, {"now": timezone.now(), "location": HERE})
         cursor.execute("analyze sync_syncjob")
-    began = timezone.now()
     answer = boss.get(PAGE, {"hours": "24"})
-    assert timezone.now() - began < timedelta(seconds=1)
+    assert "is_too_broad" not in answer.context
     assert str(answer.context["dying"].jobs) == "more than 5,000"
     [(row, *_)] = answer.context["places"]
     assert str(row.waiting) == "more than 1,000"
