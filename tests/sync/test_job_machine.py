@@ -193,3 +193,17 @@ def test_a_lookup_looks_back_to_the_send_though_its_recovery_was_lost_too() -> N
         floor.lose_recovery()
     floor.work_off()
     assert SyncJob.objects.get().state == "succeeded"
+
+
+@pytest.mark.django_db
+def test_an_update_that_failed_is_not_tried_again_where_a_newer_one_has_come_meanwhile() -> None:
+    floor = Floor()
+    floor.enqueue("contact.update", payload_of("contact.update", "c-1", ["city"]))
+    [hand] = floor.claim(floor.lanes[0], 1)
+    floor.enqueue("contact.update", payload_of("contact.update", "c-1", ["city", "state"]))
+    floor.end(hand, "503", "truth")
+    floor.settle_lane(0)
+    assert list(SyncJob.objects.order_by("position").values_list("state", flat=True)) == [
+        "superseded",
+        "waiting",
+    ]

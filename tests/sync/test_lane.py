@@ -109,6 +109,8 @@ def test_a_message_whose_answer_got_lost_is_looked_up_and_not_sent_twice(studio:
     studio.work()
     assert studio.state(job)[0] == "succeeded"
     assert sum(studio.ghl.deliveries().values()) == 1
+    # The contact, the message, and every question of the lookup.
+    assert Budget.objects.get().used_today == studio.ghl.ledger.total(studio.id) == 4
 
 
 def test_a_note_that_did_not_arrive_is_sent_again_after_the_lookup(studio: Studio) -> None:

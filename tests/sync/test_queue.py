@@ -97,6 +97,15 @@ def test_whoever_lost_the_lease_changes_nothing_any_more() -> None:
     assert SyncJob.objects.get().state == State.SUCCEEDED
 
 
+def test_what_was_settled_is_not_settled_again() -> None:
+    """A lane whose answer from the database got lost settles the same batch once more."""
+    job = enqueue()
+    [claimed] = claim()
+    assert queue.settle([done(claimed)], now=NOW) == {job.job_id}
+    assert queue.settle([done(claimed, State.WAITING)], now=NOW) == set()
+    assert SyncJob.objects.get().state == "succeeded"
+
+
 def test_a_waiting_job_is_due_at_its_time_and_not_before() -> None:
     enqueue()
     [mine] = claim()
@@ -203,6 +212,15 @@ def test_a_revived_job_waits_while_a_newer_one_of_its_order_is_in_hand() -> None
     jobs.revive([old], now=NOW)
     assert claim() == []
     queue.settle([done(newer)], now=NOW)
+    assert [one.id for one in claim()] == [old]
+
+
+def test_a_revived_job_ends_by_an_attempt_so_that_its_letter_learns_of_it() -> None:
+    old = update(city="Bonn")
+    [mine] = claim()
+    queue.settle([done(mine, State.DEAD, cause=Cause.EXHAUSTED)], now=NOW)
+    jobs.revive([old], now=NOW, look_first=False)
+    update(city="Ulm")
     assert [one.id for one in claim()] == [old]
 
 
