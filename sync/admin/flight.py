@@ -50,8 +50,6 @@ _STATES = {
 }
 _BREAKERS = {"closed": "ok", "open": "bad", "ramping": "warn"}
 _STOP_POLLING = 286
-# The first of them that there is.
-_KILL_SWITCH_CARDS = ["sync/kill_switch_card.html", "sync/no_card.html"]
 
 
 class ReasonForm(forms.Form):
@@ -102,7 +100,6 @@ def show(request: HttpRequest) -> HttpResponse:
         "delays": _listed(list(backoff.DELAYS)),
         "whole": _in_words(dying.rest(0)),
         "rest": _in_words(dying.rest(1)),
-        "kill_switch_cards": _KILL_SWITCH_CARDS,
         "back": request.get_full_path(),
         "most_at_once": retrying.MOST,
         "reason_form": ReasonForm(label_suffix=""),

@@ -16,9 +16,10 @@ from django.views.decorators.http import require_POST, require_safe
 from sync import kill_switch
 from sync.stats import kill_switch as figures
 from sync.stats.queues import Count
-from sync.templatetags.kill_switch import people
+from trainu import people
 from trainu.admin_rendering import seen
 from trainu.admin_site import Banner, Need, site
+from trainu.people import acting
 from trainu.templatetags.time import in_words
 
 VIEW = "sync.view_killswitch"
@@ -32,14 +33,14 @@ def page(request: HttpRequest) -> HttpResponse:
     """Show the switch, as large as it is."""
     switch = kill_switch.state()
     moments = site.history(request, *kill_switch.TARGET)[::-1][:MOST_MOMENTS]
-    names = people({moment.by for moment in moments})
+    names = people.names({moment.by for moment in moments})
     context = site.each_context(request) | {
         "title": "Kill switch",
         "switch": switch,
         "held": figures.held(now=timezone.now()) if switch.is_on else None,
         "longest": kill_switch.LONGEST_REASON,
         "may_turn": request.user.has_perm(TURN),
-        "history": [(moment, names[moment.by]) for moment in moments],
+        "history": [(moment, names.get(moment.by, "")) for moment in moments],
     }
     return TemplateResponse(request, "sync/kill_switch.html", context)
 
@@ -92,7 +93,7 @@ def _figure(held: Count) -> str:
 
 
 def _turned(request: HttpRequest, verb: Callable[..., bool], done: str, stood: str) -> HttpResponse:
-    by = f"staff:{request.user.pk}"
+    by = acting(request)
     try:
         changed = verb(request.POST.get("reason", ""), by=by, now=timezone.now())
     except kill_switch.Refused as refusal:

@@ -3,16 +3,15 @@
 The rule: nothing is shown to who may not see the switch. The card needs no data of the page it is on.
 """
 
-from collections.abc import Collection
 from typing import Any
 
 from django import template
-from django.contrib.auth import get_user_model
 from django.template import RequestContext
 from django.utils import timezone
 
 from sync import kill_switch
 from sync.stats import kill_switch as figures
+from trainu import people
 from trainu.admin_rendering import seen
 
 register = template.Library()
@@ -34,18 +33,4 @@ def kill_switch_card(context: RequestContext) -> dict[str, Any]:
 @register.filter
 def person(by: str) -> str:
     """Return who did something, as staff know each other: nora for staff:7."""
-    return people([by])[by]
-
-
-def people(names: Collection[str]) -> dict[str, str]:
-    """Return for names of the audit log what staff call these people, keys and programs."""
-    numbers = {name: name.partition(":")[2] for name in names if name.startswith("staff:")}
-    wanted = [int(number) for number in numbers.values() if number.isdecimal()]
-    users = get_user_model().objects.in_bulk(wanted) if wanted else {}
-    found = {str(pk): seen(user.get_username()) for pk, user in users.items()}
-    return {name: found.get(numbers.get(name, ""), _other(name)) for name in names}
-
-
-def _other(name: str) -> str:
-    kind, _, number = name.partition(":")
-    return {"key": f"API key {number}", "system": "the service"}.get(kind, name)
+    return seen(people.names([by]).get(by, ""))

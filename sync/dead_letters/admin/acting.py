@@ -17,6 +17,7 @@ from sync.dead_letters import letters
 from sync.dead_letters.admin.addresses import back
 from sync.dead_letters.outcome import Outcome
 from sync.dead_letters.refusal import Refused
+from trainu import people
 from trainu.admin_site import site
 
 LIST = "admin:sync_deadletter_changelist"
@@ -63,7 +64,7 @@ def posted(verb: Verb) -> Callable[[HttpRequest], HttpResponse]:
     def act(request: HttpRequest) -> HttpResponse:
         try:
             ids = _ids(request.POST.getlist("id"))
-            outcome = verb.call(request, ids, f"staff:{request.user.pk}", timezone.now())
+            outcome = verb.call(request, ids, people.acting(request), timezone.now())
         except Refused as refusal:
             messages.error(request, str(refusal))
         else:

@@ -29,6 +29,7 @@ from sync.dead_letters.refusal import Refused
 from sync.models import BulkOperation
 from trainu.admin_rendering import pill
 from trainu.admin_site import Need, site
+from trainu.people import acting
 from trainu.templatetags.time import ago
 
 VIEW = "sync.view_bulkoperation"
@@ -144,7 +145,7 @@ class BulkOperationAdmin(RecordAdmin):
     ) -> HttpResponse:
         try:
             with transaction.atomic():
-                verb(f"staff:{request.user.pk}")
+                verb(acting(request))
                 self.note(request, operation, words.partition(".")[0] + ".")
         except Refused as refusal:
             messages.error(request, str(refusal))
@@ -226,7 +227,7 @@ def _standing(request: HttpRequest, operation: BulkOperation, names: filter_word
         "causes": bulk_items.causes_of_failures(operation) if operation.state == State.STOPPED else [],
         "first_failed": bulk_items.first_state(operation),
         "failed": bulk_words.failed(operation),
-        "is_mine": operation.by == f"staff:{request.user.pk}",
+        "is_mine": operation.by == acting(request),
         "may_run": may,
         "may_restore": may and is_over and operation.kind == Kind.DISCARD and operation.done > 0,
     }

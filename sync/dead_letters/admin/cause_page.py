@@ -11,7 +11,7 @@ from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 
 from sync.dead_letters import experience, search, trend
-from sync.dead_letters.admin import bars, people
+from sync.dead_letters.admin import bars
 from sync.dead_letters.admin.cause_forms import SnoozeForm
 from sync.dead_letters.admin.cause_words import cause
 from sync.dead_letters.groups import TARGET_KIND
@@ -19,6 +19,7 @@ from sync.dead_letters.trend import Trend
 from sync.dead_letters.wording import LONGEST_NOTE
 from sync.models import CauseGroup, DeadLetter
 from sync.models.dead_letter import OPEN_STATES
+from trainu import people
 from trainu.admin_rendering import seen
 from trainu.admin_site import site
 

@@ -15,10 +15,10 @@ from django.utils import timezone
 from sync.dead_letters import groups
 from sync.dead_letters.admin.cause_forms import NoteForm, OwnerForm, SnoozeForm
 from sync.dead_letters.admin.cause_page import ASSIGN
-from sync.dead_letters.admin.people import acting
 from sync.dead_letters.admin.record import RecordAdmin
 from sync.dead_letters.refusal import Refused
 from sync.models import CauseGroup
+from trainu.people import acting
 
 Verb = Callable[[str, datetime], object]
 

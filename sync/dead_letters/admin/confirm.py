@@ -34,6 +34,7 @@ from sync.models import BulkOperation, CauseGroup, DeadLetter
 from trainu.admin_rendering import seen
 from trainu.admin_site import site
 from trainu.bounded_query import TooBroad
+from trainu.people import acting
 from trainu.transactions import atomic_retry
 
 RUN = "sync.run_bulkoperation"
@@ -118,7 +119,7 @@ def start(request: HttpRequest) -> HttpResponse:
 @transaction.atomic
 def _begun(request: HttpRequest, kind: str, chosen: Chosen, form: ConfirmForm) -> tuple[BulkOperation, bool]:
     """Begin it, or find what the same page has begun already; return which of both."""
-    by, now = f"staff:{request.user.pk}", timezone.now()
+    by, now = acting(request), timezone.now()
     # A button is pressed twice: the second waits here for the first.
     people = get_user_model()._default_manager.select_for_update(no_key=True)
     list(people.filter(pk__in=[request.user.pk]))

@@ -19,7 +19,7 @@ from django.utils import timezone
 
 from sync.dead_letters import changes, fields, revealing, wording
 from sync.dead_letters.admin import telling
-from sync.dead_letters.admin.record import RecordAdmin, acting, onward, unkept
+from sync.dead_letters.admin.record import RecordAdmin, onward, unkept
 from sync.dead_letters.admin.telling import EDIT, REVEAL
 from sync.dead_letters.changes import Proposal
 from sync.dead_letters.fields import Field, Typed
@@ -27,6 +27,7 @@ from sync.dead_letters.refusal import Refused
 from sync.ghl.operations.misfits import Misfit
 from sync.models import DeadLetter, SyncJob
 from trainu.admin_rendering import cut, seen
+from trainu.people import acting
 
 _SALT = "sync.dead_letters.editing"
 # A shift: whoever comes back later looks anew.

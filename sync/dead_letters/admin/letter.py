@@ -19,11 +19,12 @@ from django.utils import timezone
 from sync.dead_letters import letters, preflight, revealing
 from sync.dead_letters.admin import telling
 from sync.dead_letters.admin.editing import LetterEditing
-from sync.dead_letters.admin.record import acting, onward, unkept
+from sync.dead_letters.admin.record import onward, unkept
 from sync.dead_letters.admin.telling import ASSIGN, DISCARD, EDIT, REDRIVE, REVEAL, SNOOZES
 from sync.dead_letters.outcome import Outcome
 from sync.dead_letters.refusal import Refused
 from sync.models import DeadLetter
+from trainu.people import acting
 
 _STOP_POLLING = 286
 

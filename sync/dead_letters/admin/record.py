@@ -33,11 +33,6 @@ def notes_of(notes: Any) -> str:
     return block("\n".join(lines)) if lines else "None yet."
 
 
-def acting(request: HttpRequest) -> str:
-    """Return who acts, as the audit log names people."""
-    return f"staff:{request.user.pk}"
-
-
 def onward(request: HttpRequest, letter: DeadLetter) -> HttpResponse:
     """Lead back to the page that a form came from (`next`), if it is one of ours, else to the letter."""
     return back(request, reverse("admin:sync_deadletter_change", args=[letter.pk]))

@@ -13,6 +13,7 @@ from sync.dead_letters import views
 from sync.dead_letters.admin.addresses import back
 from sync.dead_letters.refusal import Refused
 from trainu.admin_site import site
+from trainu.people import acting
 
 VIEW, ADD, DELETE = "sync.view_savedview", "sync.add_savedview", "sync.delete_savedview"
 LIST = "admin:sync_deadletter_changelist"
@@ -25,7 +26,7 @@ def save(request: HttpRequest) -> HttpResponse:
         view = views.save(
             request.POST.get("name", ""),
             request.POST.get("query", ""),
-            by=f"staff:{request.user.pk}",
+            by=acting(request),
             now=timezone.now(),
         )
     except Refused as refusal:
@@ -39,7 +40,7 @@ def save(request: HttpRequest) -> HttpResponse:
 def remove(request: HttpRequest, view_id: int) -> HttpResponse:
     """Remove a view, for everybody."""
     try:
-        views.remove(view_id, by=f"staff:{request.user.pk}")
+        views.remove(view_id, by=acting(request))
     except Refused as refusal:
         raise Http404(str(refusal)) from None
     messages.success(request, "Removed the view. The letters are as they were.")

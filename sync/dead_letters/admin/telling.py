@@ -16,12 +16,13 @@ from django.utils.safestring import SafeString
 
 from sync import job_search
 from sync.admin import attempts
-from sync.dead_letters import explanations, fields, people, preflight, story, wording
+from sync.dead_letters import explanations, fields, preflight, story, wording
 from sync.dead_letters.revealing import Revealed
 from sync.ghl import masking
 from sync.ghl.operations import OPERATIONS
 from sync.models import CauseGroup, DeadLetter, SyncJob, Webhook
 from sync.webhooks.envelope import document_of
+from trainu import people
 from trainu.admin_rendering import cut, pill, pretty, pretty_text, seen
 from trainu.admin_site import site
 from trainu.bounded_query import TooBroad
@@ -89,7 +90,9 @@ def context(request: HttpRequest, letter: DeadLetter, revealed: Revealed | None 
         "correlation_id": _correlation_id(letter),
         "snoozed_until": letter.snoozed_until if _is_snoozed(letter) else None,
         "snoozes": [(word, label) for word, (label, _) in SNOOZES.items()],
-        "people": people.choices() if may(ASSIGN) and _is_unended(letter) else [],
+        "people": [(one.pk, one.get_username()) for one in people.colleagues()]
+        if may(ASSIGN) and _is_unended(letter)
+        else [],
         "is_open": is_open,
         "is_unended": _is_unended(letter),
         "may_redrive": may(REDRIVE) and is_open,

@@ -1,13 +1,22 @@
-"""Who acted, in words: the audit log's names of people and programs as staff know them.
+"""Who acted and who may act: members of staff by the names that the audit log and pages give them.
 
-The rule: one query for as many as a page shows. Who is not there any more keeps their number.
+Kernel: imports no app. The rule: what is stored names people by number; names are looked up for a page, all
+of its people in one query. Who is not there any more keeps their number.
 """
 
 from collections.abc import Iterable
 
 from django.contrib.auth import get_user_model
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.http import HttpRequest
 
-MOST = 200
+# Choices of a form are bounded; a team of support staff is smaller.
+MOST_CHOICES = 200
+
+
+def acting(request: HttpRequest) -> str:
+    """Return who works on this page, as the audit log names people: staff:12."""
+    return f"staff:{request.user.pk}"
 
 
 def names(actors: Iterable[str]) -> dict[str, str]:
@@ -18,10 +27,10 @@ def names(actors: Iterable[str]) -> dict[str, str]:
     return {actor: _name(actor, known) for actor in wanted}
 
 
-def choices() -> list[tuple[int, str]]:
-    """Return who can be made responsible: id and name, by name, of those who work here."""
-    people = get_user_model()._default_manager.filter(is_active=True, is_staff=True)
-    return list(people.order_by("username").values_list("pk", "username")[:MOST])
+def colleagues() -> list[AbstractBaseUser]:
+    """Return who works here and can be made responsible, by name."""
+    users = get_user_model()._default_manager.filter(is_active=True, is_staff=True)
+    return list(users.order_by(get_user_model().USERNAME_FIELD)[:MOST_CHOICES])
 
 
 def _users(ids: Iterable[str]) -> list[tuple[int, str]]:
