@@ -113,6 +113,7 @@ CODES: Mapping[Fixer, frozenset[str]] = {
             Code.DUPLICATE_ADOPTED,
             Code.ALREADY_GONE,
             Code.OVERTAKEN,
+            Code.KILL_SWITCH,
             Code.STATUS_403,
             WebhookCode.BAD_PAYLOAD,
             "found",

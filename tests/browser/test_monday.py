@@ -56,7 +56,7 @@ def open_cause(window: Visit, group: CauseGroup) -> Page:
 def begin(page: Page, verb: str, reason: str) -> BulkOperation:
     """From a cause's page to the running operation, by the confirm page."""
     page.get_by_role("link", name=re.compile(f"^{verb} ")).first.click()
-    page.get_by_label("Reason").fill(reason)
+    page.get_by_label("Why, for the audit log").fill(reason)
     page.get_by_role("button", name=re.compile(f"^{verb} ")).click()
     expect(page.get_by_role("heading", name="How far it is")).to_be_visible()
     return BulkOperation.objects.latest("pk")

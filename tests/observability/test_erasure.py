@@ -164,6 +164,7 @@ ELSEWHERE = {
     "discard_reasons",
     "group_notes",
     "letter_notes",
+    "saved_views",
     "sync_attempts",
     "sync_jobs",
     "webhooks",

@@ -558,7 +558,7 @@ def test_the_page_shows_the_last_day_by_kind_and_hour_at_the_same_cost_whatever_
     assert (len(kinds), kinds[0].code, kinds[1].code, kinds[1].total) == (200, "outbox_gap", "kind_249", 250)
     assert all(sum(kind.by_hour) == kind.total and len(kind.by_hour) == 24 for kind in kinds)
     boss.get("/admin/errors/")
-    with django_assert_max_num_queries(4):
+    with django_assert_max_num_queries(5):
         page = boss.get("/admin/errors/").content.decode()
     assert "/admin/logs/?level=warn-up&amp;text=outbox_gap" in page
     heads = [f'<th scope="col">{hour:%H}h</th>' for hour in reversed(figures.hours(timezone.now()))]
@@ -583,7 +583,7 @@ def test_the_card_has_the_tone_of_the_worst(
     for severity, errors in rows:
         minute_row(timedelta(minutes=5), severity, "x", errors)
     minute_row(timedelta(minutes=70), "SEV1", "x", 9)
-    [card] = [card for card in boss.get("/admin/").context["cards"] if card.title == "Errors, last hour"]
+    [card] = [card for card in boss.get("/admin/overview/").context["cards"] if card.title == "Errors, last hour"]
     assert (card.value, card.tone) == (value, tone)
 
 

@@ -217,7 +217,7 @@ def test_a_cause_says_what_happened_what_worked_and_shows_its_letters(boss: Clie
         "Nobody has acknowledged it.",
     ]:
         assert words in shown, words
-    assert shown.count("/admin/sync/deadletter/") == 10 + 2
+    assert shown.count("/admin/sync/deadletter/") == 10 + 3
     assert f"/admin/sync/deadletter/{id}/" not in shown
     # The pages that would do it for all letters are not there.
     assert "Redrive all" not in shown

@@ -471,7 +471,7 @@ def test_a_persons_id_is_found_and_erased_in_words_and_notes(place: Location) ->
     [id] = dead_letters(1, words="Contact nmFmQEsNgz6AVpgLVUJ0 is gone")
     letters.note(id, "See nmFmQEsNgz6AVpgLVUJ0", by=BY, now=NOW)
     found = {one.name: one.find("nmFmQEsNgz6AVpgLVUJ0") for one in personal.places()}
-    assert found == {"dead_letters": 1, "discard_reasons": 0, "letter_notes": 1, "group_notes": 0}
+    assert found == {"dead_letters": 1, "discard_reasons": 0, "letter_notes": 1, "group_notes": 0, "saved_views": 0}
     assert sum(one.erase("nmFmQEsNgz6AVpgLVUJ0") for one in personal.places()) == 2
     assert sum(one.find("nmFmQEsNgz6AVpgLVUJ0") for one in personal.places()) == 0
     assert letter().state == "open"
@@ -483,8 +483,8 @@ def test_lists_go_on_from_a_letter_and_ask_two_questions_at_most() -> None:
     with CaptureQueriesContext(connection) as asked:
         page = search.page(Chosen(), most=3)
         assert [one.group.code for one in page.letters] == ["status_400", "status_400", "status_422"]
-    # One, and the limit of its time with the transaction around it.
-    assert len([one for one in asked if "sync_deadletter" in one["sql"]]) == 1
+    # Which, by their index; and these. Besides, the limit of time with the transaction around it.
+    assert len([one for one in asked if "sync_deadletter" in one["sql"]]) == 2
     rest = search.page(Chosen(), older_than=page.older, most=3)
     assert [one.pk for one in [*page.letters, *rest.letters]] == [*reversed(last), *reversed(first)]
     assert rest.older is None
