@@ -4,7 +4,7 @@ The rule: nothing personal and no token is written. A day without a partition ge
 """
 
 from collections.abc import Callable, Collection, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -25,6 +25,8 @@ TABLE = PartitionedTable("sync_attempt")
 _NO_PARTITION = "23514"
 # A lookup does not take for its own what other jobs have made; of a location, as many as this are known.
 _MOST_CLAIMED = 500
+# Clocks differ, so a lookup also looks at what was made a little before: longer than any of them does.
+_BEFORE = timedelta(minutes=5)
 
 _INSERT = """
 insert into sync_attempt
@@ -59,7 +61,7 @@ def past(job_id: UUID, location_id: str, operation: str, created_at: datetime) -
     first = sends.filter(fence=1).values_list("started_at", flat=True).first()
     since = first or created_at
     made: Collection[dict[str, str]] = (
-        SyncJob.objects.filter(location_id=location_id, operation=operation, settled_at__gte=since)
+        SyncJob.objects.filter(location_id=location_id, operation=operation, settled_at__gte=since - _BEFORE)
         .exclude(pk=job_id)
         .exclude(result={})
         .order_by("-settled_at")

@@ -1,12 +1,17 @@
 """Lanes: what becomes of jobs by what GoHighLevel answers, from the claim to what is told."""
 
+import asyncio
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from pydantic import SecretStr
 
 from sync import queue, signals
+from sync.ghl.request import Request
+from sync.ghl.transport import Carrier
+from sync.lane import Lane
 from sync.models import Breaker, Budget, Location, SyncAttempt, SyncJob
 from sync.signals import AttemptEnded
 from tests.sync.working import Studio
@@ -111,6 +116,55 @@ def test_a_message_whose_answer_got_lost_is_looked_up_and_not_sent_twice(studio:
     assert sum(studio.ghl.deliveries().values()) == 1
     # The contact, the message, and every question of the lookup.
     assert Budget.objects.get().used_today == studio.ghl.ledger.total(studio.id) == 4
+
+
+def test_a_message_that_did_not_arrive_does_not_pass_for_the_same_words_sent_before(studio: Studio) -> None:
+    contact = studio.contact()
+    studio.enqueue("message.send", sms(contact))
+    studio.work()
+    studio.clock.advance(seconds=2)
+    lost = studio.enqueue("message.send", sms(contact))
+    studio.ghl.fail("reset", count=1)
+    studio.work()
+    studio.clock.advance(minutes=2)
+    studio.work()
+    assert studio.state(lost)[:2] == ("dead", "cannot_tell")
+
+
+class Broken(Carrier):
+    """Fails in our own code, with the request on its way."""
+
+    async def send(self, request: Request, token: SecretStr | None) -> Any:
+        raise ZeroDivisionError
+
+
+@pytest.mark.parametrize(("operation", "is_lookup"), [("message.send", True), ("contact.delete", False)])
+def test_when_our_own_code_breaks_what_may_have_been_sent_is_looked_up(
+    studio: Studio, operation: str, is_lookup: bool
+) -> None:
+    contact = studio.contact()
+    job = studio.enqueue(operation, sms(contact) if is_lookup else {"contact_id": contact})
+    lane = Lane(Broken(studio.ghl.url), clock=studio.clock)
+    asyncio.run(lane.run(lambda: lane.is_idle))
+    assert studio.state(job) == ("waiting", "client_error", 1)
+    assert SyncJob.objects.get(pk=job).is_lookup == is_lookup
+
+
+@pytest.mark.parametrize(
+    ("takes_ms", "state", "is_lookup"), [(200, "succeeded", False), (1500, "waiting", True)]
+)
+def test_a_lane_that_has_to_stop_settles_what_is_under_way(
+    studio: Studio, takes_ms: int, state: str, is_lookup: bool
+) -> None:
+    """What does not end within the second that it has counts as maybe done."""
+    contact = studio.contact()
+    job = studio.enqueue("message.send", sms(contact))
+    studio.ghl.fail("slow", ms=takes_ms)
+    sent = studio.ghl.ledger.total(studio.id)
+    lane = Lane(Carrier(studio.ghl.url), clock=studio.clock)
+    asyncio.run(lane.run(lambda: studio.ghl.ledger.total(studio.id) > sent))
+    row = SyncJob.objects.get(pk=job)
+    assert (row.state, row.is_lookup, row.tries) == (state, is_lookup, 1)
 
 
 def test_a_note_that_did_not_arrive_is_sent_again_after_the_lookup(studio: Studio) -> None:
