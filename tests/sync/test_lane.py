@@ -1,17 +1,15 @@
 """Lanes: what becomes of jobs by what GoHighLevel answers, from the claim to what is told."""
 
-import asyncio
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import TimeoutError as FutureTimeout
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from pydantic import SecretStr
+from django.db import connection, transaction
 
 from sync import queue, signals
-from sync.ghl.request import Request
-from sync.ghl.transport import Carrier
-from sync.lane import Lane
 from sync.models import Breaker, Budget, Location, SyncAttempt, SyncJob
 from sync.signals import AttemptEnded
 from tests.sync.working import Studio
@@ -131,42 +129,6 @@ def test_a_message_that_did_not_arrive_does_not_pass_for_the_same_words_sent_bef
     assert studio.state(lost)[:2] == ("dead", "cannot_tell")
 
 
-class Broken(Carrier):
-    """Fails in our own code, with the request on its way."""
-
-    async def send(self, request: Request, token: SecretStr | None) -> Any:
-        raise ZeroDivisionError
-
-
-@pytest.mark.parametrize(("operation", "is_lookup"), [("message.send", True), ("contact.delete", False)])
-def test_when_our_own_code_breaks_what_may_have_been_sent_is_looked_up(
-    studio: Studio, operation: str, is_lookup: bool
-) -> None:
-    contact = studio.contact()
-    job = studio.enqueue(operation, sms(contact) if is_lookup else {"contact_id": contact})
-    lane = Lane(Broken(studio.ghl.url), clock=studio.clock)
-    asyncio.run(lane.run(lambda: lane.is_idle))
-    assert studio.state(job) == ("waiting", "client_error", 1)
-    assert SyncJob.objects.get(pk=job).is_lookup == is_lookup
-
-
-@pytest.mark.parametrize(
-    ("takes_ms", "state", "is_lookup"), [(200, "succeeded", False), (1500, "waiting", True)]
-)
-def test_a_lane_that_has_to_stop_settles_what_is_under_way(
-    studio: Studio, takes_ms: int, state: str, is_lookup: bool
-) -> None:
-    """What does not end within the second that it has counts as maybe done."""
-    contact = studio.contact()
-    job = studio.enqueue("message.send", sms(contact))
-    studio.ghl.fail("slow", ms=takes_ms)
-    sent = studio.ghl.ledger.total(studio.id)
-    lane = Lane(Carrier(studio.ghl.url), clock=studio.clock)
-    asyncio.run(lane.run(lambda: studio.ghl.ledger.total(studio.id) > sent))
-    row = SyncJob.objects.get(pk=job)
-    assert (row.state, row.is_lookup, row.tries) == (state, is_lookup, 1)
-
-
 def test_a_note_that_did_not_arrive_is_sent_again_after_the_lookup(studio: Studio) -> None:
     contact = studio.contact()
     job = studio.enqueue("note.create", {"contact_id": contact, "body": "Prefers mornings."})
@@ -204,6 +166,26 @@ def test_a_refused_token_pauses_the_location_and_no_job_dies(studio: Studio) -> 
     Location.objects.update(state="active", state_reason="")
     assert studio.work() == 3
     assert {studio.state(job)[0] for job in jobs} == {"succeeded"}
+
+
+def test_who_enqueues_for_a_contact_waits_for_whoever_came_before(studio: Studio) -> None:
+    """Else the later job could be seen, and sent, before the earlier one, which has not committed yet."""
+
+    def update(city: str) -> int:
+        try:
+            job = studio.enqueue("contact.update", {"contact_id": "c-1", "city": city})
+            return SyncJob.objects.get(pk=job).position
+        finally:
+            if not connection.in_atomic_block:
+                connection.close()
+
+    with ThreadPoolExecutor(1) as pool:
+        with transaction.atomic():
+            first = update("Bonn")
+            later = pool.submit(update, "Ulm")
+            with pytest.raises(FutureTimeout):
+                later.result(timeout=0.3)
+        assert later.result(timeout=5) > first
 
 
 def test_jobs_of_one_contact_arrive_in_their_order(studio: Studio) -> None:

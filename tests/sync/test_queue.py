@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from django.db import transaction
 
-from sync import budgets, jobs, queue, superseding
+from sync import attempt, budgets, jobs, lane, queue, superseding
+from sync.ghl.transport import Timeouts
 from sync.jobs import Refused
 from sync.models import Breaker, Budget, Location, SyncJob
 from sync.queue import Claimed, Settled
@@ -85,6 +86,11 @@ def test_a_claimed_job_is_nobody_elses_until_its_lease_runs_out() -> None:
     assert lost is not None
     # When it was claimed, for whatever it has done it has done since then.
     assert (lost[0].id, lost[0].fence, lost[1]) == (mine.id, mine.fence + 1, NOW)
+
+
+def test_a_lease_outlasts_whatever_an_attempt_may_take() -> None:
+    longest = max(attempt.LOOKUP_LASTS_S, Timeouts().total_s) + lane.STOP_S + lane.SETTLE_S
+    assert longest + 5 < queue.LEASE.total_seconds()
 
 
 def test_whoever_lost_the_lease_changes_nothing_any_more() -> None:
