@@ -214,9 +214,9 @@ def test_no_strangers_text_becomes_markup_or_breaks_a_page(boss: Client) -> None
 
 
 QUERIES = {
-    # Two for who is asking, two for the transaction, its limits, the lines, the drops, and the badge.
-    "/admin/logs/": 8,
-    "/admin/logs/?text=x&level=warn-up&service=y&user_id=7&range=90d": 8,
+    # Two for who is asking, two for the transaction, its limits, the lines, the drops, and two badges.
+    "/admin/logs/": 9,
+    "/admin/logs/?text=x&level=warn-up&service=y&user_id=7&range=90d": 9,
     "/admin/logs/tail/": 6,
 }
 
@@ -249,5 +249,5 @@ def test_each_source_of_a_trace_costs_four_queries(boss: Client) -> None:
     keep([NOW - timedelta(seconds=1)] * 300, correlation_id=ID)
     for seconds_ago in range(20):
         event(ID, seconds_ago)
-    # Two for who is asking, one for the badge.
-    assert (cost(), few) == (3 + 4 * len(trace.sources()), 3 + 4 * len(trace.sources()))
+    # Two for who is asking, two for the badges.
+    assert (cost(), few) == (4 + 4 * len(trace.sources()), 4 + 4 * len(trace.sources()))
