@@ -73,7 +73,7 @@ with chosen as materialized (
     from placed where job.id = placed.id and job.state = 'waiting' and job.next_at > placed.due_at
     returning placed.due_at
 )
-select count(*), max(due_at) from moved
+select (select count(*) from moved), (select max(due_at) from placed)
 """
 _LATER = f"select exists (select from sync_syncjob where {_WAITS} and next_at > %(last)s)"
 

@@ -20,8 +20,8 @@ def acting(request: HttpRequest) -> str:
 
 
 def names(actors: Iterable[str]) -> dict[str, str]:
-    """Return by actor (staff:12, key:3, command:purge, system) what to call them."""
-    wanted = {actor for actor in actors if actor}
+    """Return by actor (staff:12, key:3, command:purge, system) what to call them; nobody has no name."""
+    wanted = set(actors)
     ids = {id for kind, _, id in (actor.partition(":") for actor in wanted) if kind == "staff"}
     known = {str(id): name for id, name in _users(id for id in ids if id.isascii() and id.isdigit())}
     return {actor: _name(actor, known) for actor in wanted}

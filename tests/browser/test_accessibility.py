@@ -107,6 +107,8 @@ def test_every_page_is_usable_by_everybody_in_light_and_dark_and_on_a_phone(
     found: list[str] = []
     for path in paths(admin):
         page = window.to(path)
+        # What the page itself has done; axe tries colours out by styles that the policy refuses.
+        found += window.complaints
         found += serious(page, runOnly={"type": "tag", "values": TAGS})
         page.emulate_media(color_scheme="dark")
         found += serious(page, runOnly=["color-contrast"])
@@ -117,5 +119,5 @@ def test_every_page_is_usable_by_everybody_in_light_and_dark_and_on_a_phone(
         page.set_viewport_size(DESKTOP)
         if page.locator("h1").count() != 1:
             found.append(f"{path}: {page.locator('h1').count()} first headings")
+        window.complaints.clear()
     assert found == [], "\n".join(found)
-    assert window.complaints == []

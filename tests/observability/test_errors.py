@@ -583,7 +583,9 @@ def test_the_card_has_the_tone_of_the_worst(
     for severity, errors in rows:
         minute_row(timedelta(minutes=5), severity, "x", errors)
     minute_row(timedelta(minutes=70), "SEV1", "x", 9)
-    [card] = [card for card in boss.get("/admin/overview/").context["cards"] if card.title == "Errors, last hour"]
+    [card] = [
+        card for card in boss.get("/admin/overview/").context["cards"] if card.title == "Errors, last hour"
+    ]
     assert (card.value, card.tone) == (value, tone)
 
 

@@ -12,7 +12,7 @@ from sync.signals import Act, Trouble
 
 @pytest.fixture
 def _errors_swept(db: None) -> Iterator[None]:
-    """Remove what was counted of the worst errors: that commits on a connection of its own, whatever else does."""
+    """Remove what was counted of the worst errors, which commits on a connection of its own."""
     yield
     own = connection.copy()
     with own.cursor() as cursor:

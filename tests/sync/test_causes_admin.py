@@ -219,8 +219,7 @@ def test_a_cause_says_what_happened_what_worked_and_shows_its_letters(boss: Clie
         assert words in shown, words
     assert shown.count("/admin/sync/deadletter/") == 10 + 3
     assert f"/admin/sync/deadletter/{id}/" not in shown
-    # The pages that would do it for all letters are not there.
-    assert "Redrive all" not in shown
+    assert "Redrive all" in shown
 
 
 def test_a_resolved_cause_says_so_and_one_that_came_back_since_when(boss: Client) -> None:
@@ -402,6 +401,6 @@ def test_who_did_what_is_told_newest_first(monkeypatch: pytest.MonkeyPatch, boss
 
     site.register_history(told, permission="sync.view_causegroup")
     shown = text(boss, page(group()))
-    assert shown.index("Noted something, by staff:0") < shown.index(
-        "Assigned &lt;b&gt;it&lt;/b&gt;, by key:3"
+    assert shown.index("Noted something, by user 0") < shown.index(
+        "Assigned &lt;b&gt;it&lt;/b&gt;, by API key 3"
     )

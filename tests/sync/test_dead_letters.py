@@ -471,7 +471,13 @@ def test_a_persons_id_is_found_and_erased_in_words_and_notes(place: Location) ->
     [id] = dead_letters(1, words="Contact nmFmQEsNgz6AVpgLVUJ0 is gone")
     letters.note(id, "See nmFmQEsNgz6AVpgLVUJ0", by=BY, now=NOW)
     found = {one.name: one.find("nmFmQEsNgz6AVpgLVUJ0") for one in personal.places()}
-    assert found == {"dead_letters": 1, "discard_reasons": 0, "letter_notes": 1, "group_notes": 0, "saved_views": 0}
+    assert found == {
+        "dead_letters": 1,
+        "discard_reasons": 0,
+        "letter_notes": 1,
+        "group_notes": 0,
+        "saved_views": 0,
+    }
     assert sum(one.erase("nmFmQEsNgz6AVpgLVUJ0") for one in personal.places()) == 2
     assert sum(one.find("nmFmQEsNgz6AVpgLVUJ0") for one in personal.places()) == 0
     assert letter().state == "open"
