@@ -24,6 +24,15 @@ from tests.browser.morning import Morning
 from trainu.demo.ghl import Simulator
 
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+# Looked at in the dark too, beside all of sync's: Django's own pages have the same colours as these.
+DARK = {
+    "/admin/",
+    "/admin/overview/",
+    "/admin/trace/",
+    "/admin/logs/",
+    "/admin/auth/user/",
+    "/admin/auth/user/add/",
+}
 # It ends the session of whoever looks.
 NO_PAGES = {"logout"}
 
@@ -44,11 +53,13 @@ def paths(user: User) -> list[str]:
         record = model._default_manager.first()
         if record is not None:
             meta = model._meta
-            for page in ("change", "history"):
-                found.add(reverse(f"admin:{meta.app_label}_{meta.model_name}_{page}", args=[record.pk]))
+            found.add(reverse(f"admin:{meta.app_label}_{meta.model_name}_change", args=[record.pk]))
     client = Client()
     client.force_login(user)
-    return sorted(path for path in found if b"<main" in client.get(path).getvalue())
+    answers = {path: client.get(path) for path in found}
+    return sorted(
+        path for path, one in answers.items() if one.status_code == 200 and b"<main" in one.getvalue()
+    )
 
 
 def names() -> Iterator[str]:
@@ -110,9 +121,10 @@ def test_every_page_is_usable_by_everybody_in_light_and_dark_and_on_a_phone(
         # What the page itself has done; axe tries colours out by styles that the policy refuses.
         found += window.complaints
         found += serious(page, runOnly={"type": "tag", "values": TAGS})
-        page.emulate_media(color_scheme="dark")
-        found += serious(page, runOnly=["color-contrast"])
-        page.emulate_media(color_scheme="light")
+        if "/sync/" in path or path in DARK:
+            page.emulate_media(color_scheme="dark")
+            found += serious(page, runOnly=["color-contrast"])
+            page.emulate_media(color_scheme="light")
         page.set_viewport_size(PHONE)
         if page.evaluate("document.documentElement.scrollWidth - window.innerWidth") > 0:
             found.append(f"{path}: wider than a phone")

@@ -4,20 +4,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from django.db import connection
 
 from sync import signals
 from sync.signals import Act, Trouble
-
-
-@pytest.fixture
-def _errors_swept(db: None) -> Iterator[None]:
-    """Remove what was counted of the worst errors, which commits on a connection of its own."""
-    yield
-    own = connection.copy()
-    with own.cursor() as cursor:
-        cursor.execute("delete from observability_errorminute")
-    own.close()
 
 
 @pytest.fixture

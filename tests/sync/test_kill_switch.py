@@ -35,9 +35,6 @@ WHY = "A campaign went to the wrong list"
 BOSS = "staff:1"
 
 
-pytestmark = pytest.mark.usefixtures("_errors_swept")
-
-
 @pytest.fixture
 def location(db: None) -> Location:
     return Location.objects.create(pk="loc-1", name="Studio", created_at=NOW, burst_limit=1_000)

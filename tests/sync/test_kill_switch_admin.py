@@ -20,7 +20,7 @@ from tests.conftest import Staff
 from trainu.admin_site import site
 from trainu.moments import Moment
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("_errors_swept")]
+pytestmark = pytest.mark.django_db
 PAGE = "/admin/sync/kill-switch/"
 ON, OFF = f"{PAGE}on/", f"{PAGE}off/"
 API = "/api/sync/kill-switch"

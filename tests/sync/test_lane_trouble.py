@@ -30,7 +30,7 @@ SMS = {"channel": "SMS", "message": "See you at nine."}
 class Broken(Carrier):
     """Fails in our own code, with the request on its way."""
 
-    async def send(self, request: Request, token: SecretStr | None) -> Any:
+    async def send(self, request: Request, token: SecretStr | None, **options: Any) -> Any:
         raise ZeroDivisionError
 
 
@@ -68,12 +68,12 @@ class Counting(Carrier):
 
     under_way = most = 0
 
-    async def send(self, request: Request, token: SecretStr | None) -> Any:
+    async def send(self, request: Request, token: SecretStr | None, **options: Any) -> Any:
         self.under_way += 1
         self.most = max(self.most, self.under_way)
         await asyncio.sleep(0.01)
         self.under_way -= 1
-        return await super().send(request, token)
+        return await super().send(request, token, **options)
 
 
 @pytest.mark.parametrize(("recovers", "most"), [(True, 1), (False, 3)])
