@@ -44,13 +44,13 @@ SECTIONS = (
     Section(
         "Operations",
         (
-            Item("Locations", "admin:sync_location_changelist", "sync.view_location"),
             Item("Jobs in flight", "admin:sync_flight", "sync.view_syncjob"),
-            Item("Jobs", "admin:sync_syncjob_changelist", "sync.view_syncjob"),
             Item("Dead letters", "admin:sync_causegroup_changelist", "sync.view_causegroup"),
-            Item("Kill switch", "admin:sync_kill_switch", "sync.view_killswitch"),
             Item("All dead letters", "admin:sync_deadletter_changelist", "sync.view_deadletter"),
             Item("Bulk operations", "admin:sync_bulkoperation_changelist", "sync.view_bulkoperation"),
+            Item("Jobs", "admin:sync_syncjob_changelist", "sync.view_syncjob"),
+            Item("Locations", "admin:sync_location_changelist", "sync.view_location"),
+            Item("Kill switch", "admin:sync_kill_switch", "sync.view_killswitch"),
             Item("Reconciliations", "admin:sync_reconciliation_changelist", "sync.view_reconciliation"),
             Item("Silent locations", "admin:sync_silence_changelist", "sync.view_silence"),
             Item("Appointments", "admin:sync_appointmentstate_changelist", "sync.view_appointmentstate"),

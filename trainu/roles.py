@@ -126,4 +126,4 @@ def _set(group: Any, wanted: set[int]) -> None:
     through.objects.bulk_create(
         [through(group=group, permission_id=pk) for pk in wanted - held], ignore_conflicts=True
     )
-    log.info("role_loaded", role=group.name, given=len(wanted - held), taken=len(held - wanted))
+    log.debug("role_loaded", role=group.name, given=len(wanted - held), taken=len(held - wanted))
