@@ -26,7 +26,7 @@ class NoCarrier:
 
     answered: int = field(default_factory=lambda: time.time_ns() // 1000)
 
-    async def send(self, request: Any, token: SecretStr) -> Any:
+    async def send(self, request: Any, token: SecretStr, **options: Any) -> Any:
         from sync.ghl import response
 
         request.headers(token)
