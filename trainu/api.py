@@ -25,6 +25,7 @@ from sync.api import (
     kill_switch,
     letter_groups,
     letter_views,
+    locations,
     reconciliations,
     webhooks,
     workflow_addresses,
@@ -67,6 +68,7 @@ api.add_router("/events", events)
 api.add_router("/health", health)
 api.add_router("/sync", jobs.router)
 api.add_router("/sync", workflow_addresses.router)
+api.add_router("/sync", locations.router)
 api.add_router("/sync", kill_switch.router)
 api.add_router("/webhooks", webhooks.router)
 api.add_router("/dead-letters", dead_letters.router)

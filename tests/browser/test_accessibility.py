@@ -24,15 +24,6 @@ from tests.browser.morning import Morning
 from trainu.demo.ghl import Simulator
 
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
-# Looked at in the dark too, beside all of sync's: Django's own pages have the same colours as these.
-DARK = {
-    "/admin/",
-    "/admin/overview/",
-    "/admin/trace/",
-    "/admin/logs/",
-    "/admin/auth/user/",
-    "/admin/auth/user/add/",
-}
 # It ends the session of whoever looks.
 NO_PAGES = {"logout"}
 
@@ -121,10 +112,9 @@ def test_every_page_is_usable_by_everybody_in_light_and_dark_and_on_a_phone(
         # What the page itself has done; axe tries colours out by styles that the policy refuses.
         found += window.complaints
         found += serious(page, runOnly={"type": "tag", "values": TAGS})
-        if "/sync/" in path or path in DARK:
-            page.emulate_media(color_scheme="dark")
-            found += serious(page, runOnly=["color-contrast"])
-            page.emulate_media(color_scheme="light")
+        page.emulate_media(color_scheme="dark")
+        found += serious(page, runOnly=["color-contrast"])
+        page.emulate_media(color_scheme="light")
         page.set_viewport_size(PHONE)
         if page.evaluate("document.documentElement.scrollWidth - window.innerWidth") > 0:
             found.append(f"{path}: wider than a phone")

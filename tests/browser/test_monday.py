@@ -167,7 +167,9 @@ def discard_and_undo(window: Visit, group: CauseGroup) -> None:
     assert letter.state == "open"
 
 
-def test_each_role_sees_its_own_verbs_and_no_more(visit: Callable[..., Visit], morning: Morning) -> None:
+def test_each_role_sees_its_own_verbs_and_no_more_and_an_operator_can_undo(
+    visit: Callable[..., Visit], morning: Morning
+) -> None:
     letter = DeadLetter.objects.filter(group=morning.cause(monday.OUTAGE)).earliest("pk")
     seen: dict[str, set[str]] = {}
     for role in roles.ROLES:
@@ -178,6 +180,8 @@ def test_each_role_sees_its_own_verbs_and_no_more(visit: Callable[..., Visit], m
         seen[role.label] |= forms(page) | {
             f"bulk:{text.split()[0]}" for text in page.locator(".verbs a").all_inner_texts()
         }
+        if role is roles.OPERATOR:
+            discard_and_undo(window, morning.cause(monday.GONE))
         assert window.complaints == []
     assert not any("/" in verb for verb in seen["viewer"])
     assert seen["viewer"] < seen["operator"] < seen["lead"] == seen["admin"]

@@ -322,7 +322,8 @@ def test_a_sentry_that_is_down_holds_up_nothing_and_what_it_missed_is_counted(se
         finding = health.check_sentry()
         assert (finding.status, finding.detail) == (Status.WARN, {"state": "dropping", "dropped": 150})
     counts.flush()
-    assert ErrorMinute.objects.get().errors == 150
+    # A minute may have ended meanwhile.
+    assert sum(ErrorMinute.objects.filter(code="timeout").values_list("errors", flat=True)) == 150
 
 
 @pytest.mark.django_db
