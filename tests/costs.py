@@ -5,16 +5,17 @@ page are there, so that a new badge is no reason to count every page anew.
 """
 
 from collections.abc import Callable
+from typing import Any
 
 from django.core.cache import cache
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 
-def asked_again(ask: Callable[[], object]) -> list[str]:
-    """Return the statements of the second of two askings."""
+def asked_again(ask: Callable[[], Any], *, statuses: frozenset[int] = frozenset({200})) -> list[str]:
+    """Return the statements of the second of two askings. statuses: what the page may answer."""
     cache.clear()
     ask()
     with CaptureQueriesContext(connection) as queries:
-        ask()
+        assert ask().status_code in statuses
     return [query["sql"] for query in queries]

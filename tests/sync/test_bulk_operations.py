@@ -68,12 +68,12 @@ def test_a_set_recovers_in_steps_of_one_ten_a_hundred_and_five_hundred() -> None
     assert CauseGroup.objects.get().state == "resolved"
 
 
-@pytest.mark.parametrize(("says", "count"), [(("status_422", SAID), 10_000), (("status_400", "other"), 500)])
-def test_a_broken_destination_gets_eleven_of_ten_thousand_at_most(says: tuple[str, str], count: int) -> None:
-    dead_letters(count)
+@pytest.mark.parametrize("says", [("status_422", SAID), ("status_400", "other")])
+def test_a_broken_destination_gets_eleven_of_ten_thousand_at_most(says: tuple[str, str]) -> None:
+    dead_letters(10_000)
     # Nothing is taken at all: it stops after the first.
     broken = Destination(takes=lambda job: False, says=says)
-    operation = run(start(count, confirmed_count=count), broken)
+    operation = run(start(10_000, confirmed_count=10_000), broken)
     assert (operation.state, len(broken.sends)) == ("stopped", 1)
     assert "Stopped: 1 of 1 failed again" in operation.state_reason
     # The first is taken, and then it breaks: it stops after ten more.
@@ -81,7 +81,7 @@ def test_a_broken_destination_gets_eleven_of_ten_thousand_at_most(says: tuple[st
     bulk.resume(operation.pk, by=BY)
     operation = run(operation, breaking)
     assert (operation.state, len(breaking.sends)) == ("stopped", 11)
-    assert operation.pending == count - 12
+    assert operation.pending == 10_000 - 12
     assert operation.failed_same_cause + operation.failed_new_cause == 11
 
 

@@ -32,28 +32,28 @@ def run(studio: Studio, operation: BulkOperation, *, rounds: int) -> None:
 
 
 @pytest.mark.parametrize("fault", ["422", "503", "down"])
-@pytest.mark.parametrize(("look_first", "count"), [(True, COUNT), (False, COUNT // 10)])
+@pytest.mark.parametrize("look_first", [True, False])
 def test_a_cause_that_is_still_there_stops_the_redrive_after_a_handful_of_calls(
-    studio: Studio, fault: str, look_first: bool, count: int
+    studio: Studio, fault: str, look_first: bool
 ) -> None:
     with transaction.atomic():
-        dying.dead_letters(count)
+        dying.dead_letters(COUNT)
     studio.ghl.fail(fault)
     operation = bulk.start(
         "redrive",
         Chosen(),
         by="staff:1",
         reason="GoHighLevel says it is mended",
-        shown_count=count,
-        confirmed_count=count,
+        shown_count=COUNT,
+        confirmed_count=COUNT,
         now=studio.clock.now,
         look_first=look_first,
     )
     run(studio, operation, rounds=6)
     assert 1 <= studio.ghl.ledger.total(studio.id) <= 11
     assert operation.state == "stopped"
-    assert BulkItem.objects.filter(operation=operation, state="pending").count() >= count - 11
-    assert DeadLetter.objects.filter(state="open").count() == count
+    assert BulkItem.objects.filter(operation=operation, state="pending").count() >= COUNT - 11
+    assert DeadLetter.objects.filter(state="open").count() == COUNT
 
 
 def test_once_the_cause_is_gone_it_resumes_and_all_recover(studio: Studio) -> None:

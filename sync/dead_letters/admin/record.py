@@ -12,7 +12,6 @@ from django.urls import reverse
 from sync.dead_letters.admin.addresses import back
 from sync.models import DeadLetter
 from trainu.admin_records import Newest, ReadOnly
-from trainu.admin_rendering import block
 
 
 class RecordAdmin(ReadOnly):
@@ -25,12 +24,6 @@ class RecordAdmin(ReadOnly):
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
-
-
-def notes_of(notes: Any) -> str:
-    """Return notes as a box that can be scrolled, newest first."""
-    lines = [f"{note.at:%Y-%m-%d %H:%M} UTC, {note.by}: {note.words}" for note in notes]
-    return block("\n".join(lines)) if lines else "None yet."
 
 
 def onward(request: HttpRequest, letter: DeadLetter) -> HttpResponse:
