@@ -3,25 +3,41 @@
 from observability.models.api_key import ApiKey
 from observability.models.audit import AuditCheckpoint, AuditEntry, AuditLink, AuditVerification
 from observability.models.counter import CounterMinute, Reading
+from observability.models.days import CountedDay, DayCell, TouchedDay
 from observability.models.erasure import Erasure
 from observability.models.error import ErrorMinute
 from observability.models.event import BackfilledDay, Event, SeenUuid
 from observability.models.event_definition import EventDefinition
 from observability.models.forwarding import Forwarder, ForwardRejection
 from observability.models.heartbeat import Heartbeat
+from observability.models.journey import Booking, DraftedMessage, InboundMessage
 from observability.models.log import LogLine
+from observability.models.people import ActiveDay, PeopleQuarter, Person, SampleLevel
 from observability.models.quarantine import QuarantinedEvent, QuarantineGroup
 from observability.models.retention import PurgeRun, RetentionPolicy
-from observability.models.rollup import DurationMinute, EventHour, EventMinute, Watermark
+from observability.models.rollup import (
+    DurationMinute,
+    EventHour,
+    EventMinute,
+    LatencyQuarter,
+    RollupRebuild,
+    SyncQuarter,
+    Watermark,
+)
 
 __all__ = [
+    "ActiveDay",
     "ApiKey",
     "AuditCheckpoint",
     "AuditEntry",
     "AuditLink",
     "AuditVerification",
     "BackfilledDay",
+    "Booking",
+    "CountedDay",
     "CounterMinute",
+    "DayCell",
+    "DraftedMessage",
     "DurationMinute",
     "Erasure",
     "ErrorMinute",
@@ -32,12 +48,20 @@ __all__ = [
     "ForwardRejection",
     "Forwarder",
     "Heartbeat",
+    "InboundMessage",
+    "LatencyQuarter",
     "LogLine",
+    "PeopleQuarter",
+    "Person",
     "PurgeRun",
     "QuarantineGroup",
     "QuarantinedEvent",
     "Reading",
     "RetentionPolicy",
+    "RollupRebuild",
+    "SampleLevel",
     "SeenUuid",
+    "SyncQuarter",
+    "TouchedDay",
     "Watermark",
 ]
