@@ -27,6 +27,7 @@ class Action(StrEnum):
     FORWARDER_RESEND = "forwarder.resend"
     TASK_REQUEUE = "task.requeue"
     WATERMARK_RESET = "watermark.reset"
+    ROLLUPS_REBUILD = "rollups.rebuild"
     CONFIGURATION_CHANGE = "configuration.change"
     RETENTION_CHANGE = "retention.change"
     DATA_REVEAL = "data.reveal"

@@ -23,6 +23,15 @@ _HISTORY = Searched("django_admin_log", ("id",), {"object_repr": 200, "change_me
 _REFUSED = Searched(
     "observability_quarantinedevent", ("uuid",), {"payload": 0, "message": 0, "correlation_id": 64}
 )
+_PEOPLE = Searched("observability_person", ("number",), {"distinct_id": 0, "trainer_id": 64})
+_BOOKINGS = Searched(
+    "observability_booking", ("booking_id",), {"booking_id": 64, "client_id": 64, "trainer_id": 64}
+)
+_DRAFTS = Searched(
+    "observability_draftedmessage", ("draft_id",), {"draft_id": 64, "client_id": 64, "trainer_id": 64}
+)
+_ANSWERS = Searched("observability_inboundmessage", ("client_id", "received_at"), {"client_id": 64})
+_CELLS = Searched("observability_daycell", ("subject", "zone", "level", "day", "a", "b"), {"a": 64, "b": 64})
 _GROUPS = Searched(
     "observability_quarantinegroup", ("id",), {"event": 200, "property": 200, "message": 0, "suggestion": 200}
 )
@@ -36,6 +45,14 @@ def declare() -> None:
 def places() -> Iterator[Place]:
     """Yield every place there is now: partitions each by itself, oldest first."""
     yield from _events()
+    for name, label, rows in (
+        ("people", "People as dashboards know them", _PEOPLE),
+        ("bookings", "Bookings as they stand", _BOOKINGS),
+        ("drafted_messages", "Drafts on their way", _DRAFTS),
+        ("inbound_messages", "Times of messages that clients have written", _ANSWERS),
+        ("counted_days", "Counts of days by trainer", _CELLS),
+    ):
+        yield Place(name, label, rows.count, rows.pseudonymise)
     yield from _lines("application_logs", "Application logs", partitions.LOGS)
     yield from _lines("error_logs", "Error logs", partitions.ERROR_LOGS)
     yield Place(

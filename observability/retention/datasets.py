@@ -101,6 +101,51 @@ def _figures(name: str, label: str, model: str, at: str, days: int, *, least: in
     return Rows(name=name, label=label, tables=(table,), default_days=days, least_days=least, why=why)
 
 
+# A day is counted from these rows, whatever the zone it is asked for in: they are kept alike.
+DASHBOARDS: tuple[Dataset, ...] = (
+    Rows(
+        name="bookings_and_messages",
+        label="Bookings, drafts and answers as dashboards count them",
+        tables=(
+            Table(model="observability.Booking", at="starts_at"),
+            Table(model="observability.DraftedMessage", at="drafted_at"),
+            Table(
+                model="observability.DraftedMessage", at="sent_at", where=lambda: Q(drafted_at__isnull=True)
+            ),
+            Table(model="observability.InboundMessage", at="received_at"),
+        ),
+        default_days=TWO_YEARS_AND_A_MONTH,
+        least_days=90,
+        why="dashboards compare quarters",
+    ),
+    Rows(
+        name="activity_quarters",
+        label="Who was active, and how attempts ended, by the quarter of an hour",
+        tables=(
+            Table(model="observability.PeopleQuarter", at="quarter"),
+            Table(model="observability.SyncQuarter", at="quarter"),
+            Table(model="observability.LatencyQuarter", at="quarter"),
+        ),
+        default_days=TWO_YEARS_AND_A_MONTH,
+        least_days=90,
+        why="dashboards compare quarters",
+    ),
+    Rows(
+        name="counted_days",
+        label="Counts of days, by time zone",
+        # First what says that a day was counted.
+        tables=(
+            Table(model="observability.CountedDay", at="day"),
+            Table(model="observability.DayCell", at="day"),
+            Table(model="observability.ActiveDay", at="day"),
+            Table(model="observability.TouchedDay", at="day"),
+        ),
+        default_days=TWO_YEARS_AND_A_MONTH,
+        least_days=90,
+        why="dashboards compare quarters",
+    ),
+)
+
 FIGURES: tuple[Dataset, ...] = (
     _figures(
         "event_minutes",
@@ -120,6 +165,7 @@ FIGURES: tuple[Dataset, ...] = (
         least=90,
         why="dashboards compare quarters",
     ),
+    *DASHBOARDS,
     _figures(
         "duration_minutes",
         "Durations by the minute",
