@@ -28,11 +28,16 @@ from observability.catalog.onboarding import UserLoggedIn
 from observability.erasure import mention
 from observability.models import (
     AuditEntry,
+    Booking,
+    DayCell,
+    DraftedMessage,
     Erasure,
     Event,
     EventHour,
     Forwarder,
     ForwardRejection,
+    InboundMessage,
+    Person,
     QuarantinedEvent,
     QuarantineGroup,
 )
@@ -107,6 +112,19 @@ def plant(person: str) -> None:
     )
     refused("unknown_thing", json.dumps({"event": "unknown_thing", "properties": {"who": person}}))
     refused(f"view of {person}", "{}")
+    Person.objects.create(distinct_id=f"client:{person}", role="client", trainer_id="t-1")
+    Person.objects.create(distinct_id=f"client:guest-{len(person)}", role="client", trainer_id=person)
+    Booking.objects.create(
+        booking_id=f"b-for-{len(person)}", client_id=person, trainer_id="t-1", segment="new", starts_at=NOW,
+        state="booked", changed_at=NOW, changed_by=uuid7(),
+    )  # fmt: skip
+    DraftedMessage.objects.create(
+        draft_id=f"d-for-{len(person)}", client_id=person, trainer_id="t-1", kind="x", channel="sms"
+    )
+    InboundMessage.objects.create(client_id=person, received_at=NOW)
+    DayCell.objects.create(
+        subject="bookings", zone="UTC", level=1, day=NOW.date(), a=person, b="", numbers=[1, 0, 0, 0]
+    )
     user, _ = User.objects.get_or_create(username="nora")
     LogEntry.objects.create(
         user=user, action_flag=CHANGE, object_repr=f"{person}: unknown", change_message="Re-ingested."
@@ -120,6 +138,7 @@ def plant(person: str) -> None:
 def everything() -> str:
     """Return the text of every row that could hold a person."""
     tables = ["event", "logline", "forwardrejection", "quarantinedevent", "quarantinegroup"]
+    tables += ["person", "booking", "draftedmessage", "inboundmessage", "daycell"]
     with connection.cursor() as cursor:
         rows = []
         for table in [*(f"observability_{name}" for name in tables), "django_admin_log"]:
@@ -154,6 +173,11 @@ EXPECTED = {
     "admin_history": 1,
     "quarantine": 1,
     "quarantine_groups": 1,
+    "people": 2,
+    "bookings": 1,
+    "drafted_messages": 1,
+    "inbound_messages": 1,
+    "counted_days": 1,
     "tasks": 1,
 }
 # What sync knows of people; tests of its own plant there.

@@ -206,6 +206,8 @@ def test_the_schedule_purges_every_ten_minutes() -> None:
 # Kept as long as what they are about, or one row a name: none of them grows with time.
 STANDING = {
     *("ApiKey", "EventDefinition", "Forwarder", "Reading", "RetentionPolicy", "Watermark"),
+    # One row a person, whose first booking may be years ago; one row; one a rebuild by hand.
+    *("Person", "SampleLevel", "RollupRebuild"),
     # The anchors of the audit log, one a day, and the proofs of erasures: both outlive what they prove.
     *("AuditCheckpoint", "Erasure"),
     # The chain goes with its entries, and log lines and entries by the day.
