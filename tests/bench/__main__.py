@@ -4,9 +4,11 @@ import argparse
 import json
 import sys
 
-from tests.bench import NAMES, admin, forward, ingest, purge, sync
+from tests.bench import NAMES, admin, dashboards, forward, ingest, purge, sync
 
-BENCHES = dict(zip(NAMES, (admin.main, forward.main, ingest.main, purge.main, sync.main), strict=True))
+BENCHES = dict(
+    zip(NAMES, (admin.main, dashboards.main, forward.main, ingest.main, purge.main, sync.main), strict=True)
+)
 
 parser = argparse.ArgumentParser(prog="tests.bench")
 parser.add_argument("name", choices=NAMES)
@@ -14,9 +16,13 @@ parser.add_argument("--clients", type=int, default=32, help="connections at once
 parser.add_argument("--rows", type=int, default=purge.ROWS, help="rows to remove (purge)")
 parser.add_argument("--jobs", type=int, default=20_000, help="jobs of a case (sync)")
 parser.add_argument("--letters", type=int, default=admin.LETTERS, help="dead letters (admin)")
+parser.add_argument("--events", type=int, default=dashboards.EVENTS, help="stored events (dashboards)")
 arguments = parser.parse_args()
-size = {"admin": arguments.letters, "purge": arguments.rows, "sync": arguments.jobs}.get(
-    arguments.name, arguments.clients
-)
+size = {
+    "admin": arguments.letters,
+    "dashboards": arguments.events,
+    "purge": arguments.rows,
+    "sync": arguments.jobs,
+}.get(arguments.name, arguments.clients)
 json.dump(BENCHES[arguments.name](size), sys.stdout, indent=2)
 print()
