@@ -203,6 +203,12 @@ def test_a_score_has_three_points_a_day_for_20_days_and_five_a_feature() -> None
     assert answer["score_fallers"] == [("client:gone", 8, 0)]
 
 
+def test_whose_score_stays_neither_rises_nor_falls() -> None:
+    answer = told(*(seen("client:same", at(f"2026-{month}-10 10:00")) for month in (10, 11)))
+    assert answer["score_distribution"] == {"client:same": 8}
+    assert answer["score_risers"] == answer["score_fallers"] == []
+
+
 def test_ten_rise_and_ten_fall_at_most_in_the_order_of_change_and_name() -> None:
     before, since = at("2026-10-10 10:00"), at("2026-11-10 10:00")
     events = [seen(f"client:r{i:02}", since) for i in range(12)] + [seen("client:same", before)]
