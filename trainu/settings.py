@@ -243,6 +243,10 @@ POSTHOG_HOST = env.text("POSTHOG_HOST", "https://eu.i.posthog.com")
 POSTHOG_CAPTURE_MODE = env.text("POSTHOG_CAPTURE_MODE", "v0")
 if POSTHOG_CAPTURE_MODE not in {"v0", "v1"}:
     raise ImproperlyConfigured(f"POSTHOG_CAPTURE_MODE must be v0 or v1, not {POSTHOG_CAPTURE_MODE!r}.")
+# For `posthog_dashboards` alone. app host: where people look at PostHog, which is not the ingestion host.
+POSTHOG_PERSONAL_KEY = env.secret("POSTHOG_PERSONAL_KEY")
+POSTHOG_PROJECT_ID = env.number("POSTHOG_PROJECT_ID", 0)
+POSTHOG_APP_HOST = env.text("POSTHOG_APP_HOST", "https://eu.posthog.com")
 # Audit entries are kept for 365 days or more, whatever a policy says; this lifts that bound.
 AUDIT_KEEP_UNDER_A_YEAR = env.flag("TRAINU_AUDIT_KEEP_UNDER_A_YEAR")
 # Signs the audit chain's checkpoints. Whoever changes TRAINU_SECRET_KEY puts the old one here.

@@ -25,6 +25,7 @@ class Action(StrEnum):
     FORWARDER_PAUSE = "forwarder.pause"
     FORWARDER_RESUME = "forwarder.resume"
     FORWARDER_RESEND = "forwarder.resend"
+    POSTHOG_PROVISION = "posthog.provision"
     TASK_REQUEUE = "task.requeue"
     WATERMARK_RESET = "watermark.reset"
     ROLLUPS_REBUILD = "rollups.rebuild"
@@ -67,6 +68,7 @@ _GROUP_WORDS = {
     "admin": "Records in the admin",
     "session": "Signing in and out",
     "api_key": "API keys",
+    "posthog": "PostHog dashboards",
     "job": "Sync jobs",
     "dead_letter": "Dead letters",
     "bulk": "Bulk operations",

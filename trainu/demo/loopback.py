@@ -18,10 +18,10 @@ class LoopbackHandler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         return gzip.decompress(body) if self.headers.get("Content-Encoding") == "gzip" else body
 
-    def answer(self, document: dict[str, object]) -> None:
-        """Answer 200 with a JSON document."""
+    def answer(self, document: dict[str, object], *, status: int = 200) -> None:
+        """Answer with a JSON document."""
         body = json.dumps(document).encode()
-        self.send_response(200)
+        self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()

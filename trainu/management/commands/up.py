@@ -220,8 +220,11 @@ def _demo_password() -> str:
 
 def _posthog(environment: dict[str, str]) -> str:
     """Return whether events go on, in a line."""
-    if environment.get("POSTHOG_API_KEY"):
-        return "on    simulated on this machine, so nothing leaves it"
+    if simulated := environment.get("POSTHOG_HOST"):
+        return (
+            "on    simulated on this machine, so nothing leaves it; dashboards too, with"
+            f" POSTHOG_PERSONAL_KEY=phx_demo POSTHOG_PROJECT_ID=1 POSTHOG_APP_HOST={simulated}"
+        )
     if settings.POSTHOG_API_KEY:
         return f"on    {settings.POSTHOG_HOST}"
     return "off   set POSTHOG_API_KEY to forward events; they wait until then"
