@@ -44,6 +44,11 @@ class EventHour(models.Model):
 
     class Meta:
         default_permissions = ()
+        # What is counted of events is seen as a whole, by who may see dashboards.
+        permissions = [
+            ("view_dashboard", "Can view the dashboards about people"),
+            ("view_sync_health", "Can view the dashboard of sync health"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.event} {self.hour:%Y-%m-%d %H}h"
