@@ -77,6 +77,7 @@ class TrainuAdminSite(admin.AdminSite):
     def __init__(self, name: str = "admin") -> None:
         super().__init__(name)
         self._views: list[tuple[str, View, str]] = []
+        self._parts: list[tuple[str, View, str]] = []
         self._overview: list[tuple[Callable[[HttpRequest], Sequence[Card]], str]] = []
         self._badges: dict[str, Callable[[], int]] = {}
         self._needs: list[tuple[Callable[[HttpRequest], Sequence[Need]], str]] = []
@@ -90,6 +91,14 @@ class TrainuAdminSite(admin.AdminSite):
         permission: "app.view_model" that the reader must hold; without it every member of staff gets in.
         """
         self._views.append((route, _guarded(view, permission), name))
+
+    def register_part(self, route: str, view: View, name: str) -> None:
+        """Serve a part of a page that asks for itself again, at admin/`route`, as URL name admin:`name`.
+
+        Nobody is sent to sign in there, since a login page has no place inside a page: the view asks for
+        permission itself.
+        """
+        self._parts.append((route, view, name))
 
     def register_overview(
         self, supply: Callable[[HttpRequest], Sequence[Card]], *, permission: str = ""
@@ -139,6 +148,7 @@ class TrainuAdminSite(admin.AdminSite):
         own: list[URLPattern | URLResolver] = [
             path(route, self.admin_view(view), name=name) for route, view, name in self._views
         ]
+        own += [path(route, view, name=name) for route, view, name in self._parts]
         own.append(path("overview/", self.admin_view(self.overview), name="overview"))
         # Ours first: Django's list ends in a pattern that catches everything.
         return own + super().get_urls()

@@ -40,7 +40,15 @@ class Section:
 
 SECTIONS = (
     Section("", (Item("Home", HOME), Item("Overview", "admin:overview"))),
-    Section("Dashboards", ()),
+    Section(
+        "Dashboards",
+        (
+            Item("Activation", "admin:dashboard_activation", "observability.view_dashboard"),
+            Item("Engagement", "admin:dashboard_engagement", "observability.view_dashboard"),
+            Item("Show-rate", "admin:dashboard_show_rate", "observability.view_dashboard"),
+            Item("Sync health", "admin:dashboard_sync_health", "observability.view_sync_health"),
+        ),
+    ),
     Section(
         "Operations",
         (

@@ -41,9 +41,9 @@ _VIEWER = (
     )
     | _of(
         "observability",
-        "view_apikey view_auditentry view_erasure view_errorminute view_event view_eventdefinition"
-        " view_dashboard view_forwarder view_forwardrejection view_heartbeat view_logline view_purgerun"
-        " view_quarantinedevent view_quarantinegroup view_retentionpolicy view_sync_health",
+        "view_apikey view_auditentry view_dashboard view_erasure view_errorminute view_event"
+        " view_eventdefinition view_forwarder view_forwardrejection view_heartbeat view_logline"
+        " view_purgerun view_quarantinedevent view_quarantinegroup view_retentionpolicy view_sync_health",
     )
     | _of("django_q", "view_failure view_ormq view_schedule view_success view_task")
 )

@@ -18,6 +18,7 @@ class ApiKey(models.Model):
         SYNC_OPERATE = "sync:operate", "Redrive, discard, reconcile, pause"
         SYNC_KILL = "sync:kill", "Turn the kill switch for messages on and off"
         SYNC_REVEAL = "sync:reveal", "See what is masked in dead letters"
+        DASHBOARDS_READ = "dashboards:read", "Read the numbers of the dashboards"
 
     name = models.CharField(max_length=80, unique=True, help_text="Who uses it, such as booking-app.")
     prefix = models.CharField(max_length=16, unique=True, editable=False)
@@ -50,6 +51,7 @@ class ApiKey(models.Model):
                         "sync:operate",
                         "sync:kill",
                         "sync:reveal",
+                        "dashboards:read",
                     ],
                 ),
                 name="api_key_scopes_are_known",
