@@ -1,11 +1,11 @@
-"""How people come in: registration, login, and the end of onboarding."""
+"""How people come in: registration, login, and the steps of onboarding up to its end."""
 
 from typing import ClassVar, Literal
 
 from pydantic import Field
 
 from observability.catalog.event import Event
-from observability.catalog.properties import Id, Seconds, Word
+from observability.catalog.properties import Count, Id, Seconds, Word
 
 
 class OnboardingEvent(Event):
@@ -27,6 +27,15 @@ class UserLoggedIn(OnboardingEvent):
     user_id: Id = Field(description="The account.")
     role: Literal["trainer", "client", "staff"] = Field(description="What the account is for.")
     method: Word = Field(default="password", description="How it signed in: password, google, apple.")
+
+
+class OnboardingStepCompleted(OnboardingEvent):
+    """Somebody has completed one step of onboarding; a step that is completed again is told again."""
+
+    user_id: Id = Field(description="The account that is being onboarded.")
+    role: Literal["trainer", "client", "staff"] = Field(description="What the account is for.")
+    step: Word = Field(description="The step, such as profile, calendar, intake_form or payment.")
+    position: Count = Field(description="Place of the step in the role's onboarding, from 1.")
 
 
 class TrainerOnboarded(OnboardingEvent):

@@ -21,7 +21,7 @@ from observability.catalog.booking import (
     NoShow,
 )
 from observability.catalog.goals import GoalAchieved, GoalEvent, GoalUpdated
-from observability.catalog.onboarding import ClientOnboarded, UserRegistered
+from observability.catalog.onboarding import ClientOnboarded, OnboardingStepCompleted, UserRegistered
 from observability.catalog.sync import AttemptEvent, SyncRetry
 from trainu.demo import agent, arrivals, bookings, machines, people
 from trainu.demo.history import day, identities
@@ -58,6 +58,13 @@ def begun(found: dict[str, list[tuple[datetime, E]]], first: type[Event]) -> lis
     return stories
 
 
+def joining(on: date) -> list[tuple[people.Client | people.Trainer, str, dict[str, float]]]:
+    """Return who joins on a day, each with role and all steps of the role's onboarding."""
+    clients = [(client, "client", people.CLIENT_STEPS) for client in people.clients_joining(7, on)]
+    trainers = [(trainer, "trainer", people.TRAINER_STEPS) for trainer in people.trainers_joining(7, on)]
+    return [*clients, *trainers]
+
+
 def forget() -> None:
     for room in (people, bookings, agent, machines):
         for thing in vars(room).values():
@@ -78,6 +85,7 @@ def test_rooms_look_back_as_far_as_their_stories_reach() -> None:
         ends: dict[str, list[datetime | None]] = {
             "onboarding": [client.onboarded_at for client in clients],
             "trainer's onboarding": [trainer.onboarded_at for trainer in trainers],
+            "steps": [at for person in (*clients, *trainers) for _, at in person.steps],
             "first booking": [client.first_booking_at for client in clients],
             "first insight": [client.first_insight_at for client in clients],
             "booking": [booking.turns[-1][0] for booking in bookings.planned_on(7, on)],
@@ -89,6 +97,7 @@ def test_rooms_look_back_as_far_as_their_stories_reach() -> None:
         for story, moments in ends.items():
             reach[story] = max([reach[story], *((at.date() - on).days + 1 for at in moments if at)])
     assert reach["onboarding"] < reach["trainer's onboarding"] <= arrivals.ONBOARDING_DAYS
+    assert reach["steps"] <= arrivals.ONBOARDING_DAYS
     assert reach["first booking"] <= bookings.FIRST_BOOKING_DAYS
     assert reach["first insight"] <= agent.FIRST_INSIGHT_DAYS
     assert 20 < reach["booking"] <= bookings.STORY_DAYS
@@ -200,6 +209,28 @@ def test_clients_are_leads_before_they_register_and_onboarded_after(past: list[O
         if isinstance(event, ClientOnboarded) and occurrence.distinct_id in accounts:
             took = occurrence.timestamp - accounts[occurrence.distinct_id]
             assert took.total_seconds() == event.duration_s > 0
+
+
+def test_people_take_every_step_of_onboarding_or_stop_at_one(past: list[Occurrence]) -> None:
+    taken = lives(past, OnboardingStepCompleted, "user_id")
+    stopped: dict[str, Counter[str]] = {"client": Counter(), "trainer": Counter()}
+    everybody = [person for on in DAYS[: -arrivals.ONBOARDING_DAYS] for person in joining(on)]
+    for person, role, steps in everybody:
+        user_id = person.distinct_id.partition(":")[2]
+        told = [(event.step, at, event.position, event.role) for at, event in taken.get(user_id, [])]
+        assert told == [(step, at, i + 1, role) for i, (step, at) in enumerate(person.steps)]
+        assert [step for step, _ in person.steps] == list(steps)[: len(told)]
+        moments = [at for _, at in person.steps]
+        if person.onboarded_at:
+            assert len(told) == len(steps)
+            assert person.joined_at < moments[0]
+            assert moments == sorted(moments)
+            assert moments[-1] < person.onboarded_at
+        else:
+            stopped[role][list(steps)[len(told)]] += 1
+    clients = stopped["client"]
+    assert clients["payment"] > clients["intake_form"] > max(clients["goals"], clients["profile"]) > 0
+    assert stopped["trainer"].most_common(1)[0][0] == "payout"
 
 
 def test_messages_are_approved_before_they_are_sent(past: list[Occurrence]) -> None:

@@ -1,12 +1,18 @@
-"""How people come in: visitors of the directory, leads, registrations, and the end of onboarding."""
+"""How people come in: visitors of the directory, leads, registrations, and the steps of onboarding."""
 
 from collections.abc import Iterator
 from datetime import date, datetime
 from random import Random
+from typing import Literal
 
 from observability.catalog.booking import LeadCreated
 from observability.catalog.directory import BookingCtaClicked, DirectorySearch, TrainerProfileViewed
-from observability.catalog.onboarding import ClientOnboarded, TrainerOnboarded, UserRegistered
+from observability.catalog.onboarding import (
+    ClientOnboarded,
+    OnboardingStepCompleted,
+    TrainerOnboarded,
+    UserRegistered,
+)
 from trainu.demo.people import (
     Client,
     Trainer,
@@ -45,9 +51,11 @@ def happenings(seed: int, on: date) -> Iterator[Happening]:
     yield from _passing_by(rng, seed, on)
     for past in days_before(on, ONBOARDING_DAYS):
         for client in clients_joining(seed, past):
+            yield from _stepping(client)
             if client.onboarded_at:
                 yield client.onboarded_at, client.distinct_id, _client_onboarded(client, client.onboarded_at)
         for trainer in trainers_joining(seed, past):
+            yield from _stepping(trainer)
             if trainer.onboarded_at:
                 at = trainer.onboarded_at
                 yield at, trainer.distinct_id, _trainer_onboarded(trainer, at)
@@ -107,6 +115,14 @@ def _searching(rng: Random, who: str, at: datetime, found: Trainer | None) -> It
             trainer_id=found.trainer_id, source="search", position=rng.randrange(1, 20)
         )
         yield later(at, rng, 180, 230), who, viewed
+
+
+def _stepping(person: Client | Trainer) -> Iterator[Happening]:
+    role: Literal["client", "trainer"] = "client" if isinstance(person, Client) else "trainer"
+    user_id = person.client_id if isinstance(person, Client) else person.trainer_id
+    for position, (step, at) in enumerate(person.steps, start=1):
+        completed = OnboardingStepCompleted(user_id=user_id, role=role, step=step, position=position)
+        yield at, person.distinct_id, completed
 
 
 def _client_onboarded(client: Client, at: datetime) -> ClientOnboarded:

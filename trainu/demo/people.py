@@ -22,6 +22,10 @@ TRAINER_IS_OPEN_FOR = 120
 NEW_FOR_DAYS = 28
 HOUR = 3600.0
 DAY = 86_400.0
+# Steps of onboarding in their order, and how likely each is to be the one where somebody stops who stops:
+# long forms and questions of money cost most.
+CLIENT_STEPS = {"profile": 0.1, "goals": 0.15, "intake_form": 0.3, "payment": 0.45}
+TRAINER_STEPS = {"profile": 0.08, "calendar": 0.12, "availability": 0.15, "services": 0.2, "payout": 0.45}
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +33,7 @@ class Trainer:
     trainer_id: str
     location_id: str
     joined_at: datetime
+    steps: tuple[tuple[str, datetime], ...]
     onboarded_at: datetime | None
     leaves_on: date
     popularity: float
@@ -50,6 +55,7 @@ class Client:
     trainer: Trainer
     seen_at: datetime
     joined_at: datetime
+    steps: tuple[tuple[str, datetime], ...]
     onboarded_at: datetime | None
     first_booking_at: datetime | None
     first_insight_at: datetime | None
@@ -101,15 +107,37 @@ def _trainer(rng: Random, seed: int, on: date) -> Trainer:
         stays = rng.randrange(1, 10)
     else:
         stays = 14 + min(int(rng.expovariate(1 / 140)), TRAINER_STAYS_AT_MOST - 15)
+    trainer_id = new_id(rng, "t")
     return Trainer(
-        trainer_id=new_id(rng, "t"),
+        trainer_id=trainer_id,
         location_id=rng.choice(locations(seed)),
         joined_at=joined_at,
+        steps=_steps(trainer_id, TRAINER_STEPS, joined_at, onboarded_at),
         onboarded_at=onboarded_at,
         leaves_on=on + timedelta(days=stays),
         popularity=min(rng.paretovariate(1.5), 15.0),
         diligence=rng.uniform(0.45, 0.98),
     )
+
+
+def _steps(
+    person_id: str, stops: dict[str, float], joined_at: datetime, onboarded_at: datetime | None
+) -> tuple[tuple[str, datetime], ...]:
+    """Return the steps of onboarding that a person completes, and when: all of them, or up to a stop."""
+    # Dice of their own: how somebody walks through forms must not change what everybody does later.
+    rng = Random(f"{person_id}:steps")
+    taken = list(stops)
+    if onboarded_at is None:
+        taken = taken[: taken.index(rng.choices(taken, list(stops.values()))[0])]
+        until = later(joined_at, rng, 300, HOUR if rng.random() < 0.8 else DAY)
+    else:
+        until = onboarded_at - timedelta(seconds=1)
+    span = (until - joined_at).total_seconds()
+    moments = sorted(later(joined_at, rng, 1, span) for _ in taken)
+    # The last step of all is what ends onboarding.
+    if onboarded_at is not None:
+        moments[-1] = until
+    return tuple(zip(taken, moments, strict=True))
 
 
 @lru_cache(maxsize=512)
@@ -141,12 +169,14 @@ def _client(rng: Random, on: date, trainer: Trainer) -> Client:
             first_booking_at = later(onboarded_at, rng, 60, HOUR if rng.random() < 0.6 else 3 * DAY)
         if first_booking_at and rng.random() < 0.8:
             first_insight_at = later(first_booking_at, rng, HOUR, 7 * DAY)
+    client_id = new_id(rng, "c")
     return Client(
-        client_id=new_id(rng, "c"),
+        client_id=client_id,
         contact_id=new_id(rng, "con"),
         trainer=trainer,
         seen_at=seen_at,
         joined_at=joined_at,
+        steps=_steps(client_id, CLIENT_STEPS, joined_at, onboarded_at),
         onboarded_at=onboarded_at,
         first_booking_at=first_booking_at,
         first_insight_at=first_insight_at,
