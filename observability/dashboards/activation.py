@@ -62,9 +62,7 @@ def build(question: Question, *, now: datetime) -> Dashboard:
                 ],
             ),
         ],
-        notes=["No trainer is of a segment: with this filter only clients count."]
-        if question.segment
-        else [],
+        notes=["Only clients have a segment; trainers count as unknown."] if question.segment else [],
     )
 
 
@@ -155,7 +153,7 @@ def _funnel(question: Question, counted: SignUps) -> Funnel:
     steps = [
         ("Signed up", counted.people, "signed_up"),
         ("Booked", counted.booked, "booked"),
-        ("Had an insight", counted.activated, "insight"),
+        ("Had an insight", counted.activated, "booked_insight"),
     ]
     return Funnel(
         key="activation_funnel",

@@ -110,7 +110,7 @@ def feature_use(question: Question, activity: Activity, estimates: Estimates, *,
             estimates.series(
                 label,
                 [activity.kept(users[feature]) for users in used],
-                url=rows_url("people", question, which=f"feature:{feature}"),
+                url=rows_url("people", question, which=f"used:{feature}"),
             )
             for feature, label in features.LABELS.items()
         ],
@@ -128,7 +128,7 @@ def goal_engagement(question: Question, activity: Activity, estimates: Estimates
         "Clients working on goals",
         active.intersection_cardinality(goals),
         len(active),
-        url=rows_url("people", question, which="feature:goals", role="client"),
+        url=rows_url("people", question, which="used:goals", role="client"),
         is_rough=bool(estimates.level),
     )
 

@@ -28,7 +28,7 @@ def _funnel(
     for position, name, _ in steps[:MOST_STEPS]:
         # Two steps may have the same place; whoever has got to one of them has got to both.
         reached = counted.onboarded + sum(count for place, _, count in steps if place >= position)
-        rows.append(Step(name, reached, rows_url("people", question, which=f"step:{name}", role=role)))
+        rows.append(Step(name, reached, rows_url("people", question, which=f"step:{position}", role=role)))
     url = rows_url("people", question, which="onboarded", role=role)
     rows.append(Step("Onboarded", counted.onboarded, url))
     left_out = len(steps) - MOST_STEPS

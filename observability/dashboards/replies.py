@@ -51,7 +51,7 @@ def responses(question: Question, *, now: datetime) -> list[Figure]:
 
 def _answers(
     by_day: dict[date, list[int]], question: Question, *, now: datetime
-) -> tuple[int, int, int | None]:
+) -> tuple[int, int, float | None]:
     """Return messages, of these answered, and the median of the answers' minutes."""
     rows = [
         numbers
@@ -67,11 +67,14 @@ def _is_over(day: date, zone: str, *, now: datetime) -> bool:
     return midnight(day + timedelta(days=1), zone) + timedelta(hours=ANSWERED_WITHIN_HOURS) <= now
 
 
-def _median(counts: dict[int, int]) -> int | None:
-    """Return the least value that half of all are not above; None without any."""
-    left = (sum(counts.values()) + 1) // 2
+def _median(counts: dict[int, int]) -> float | None:
+    """Return the value in the middle, or what lies between the two there are; None without any."""
+    cases = sum(counts.values())
+    if not cases:
+        return None
+    places = {(cases - 1) // 2, cases // 2}
+    found, passed = [], 0
     for value in sorted(counts):
-        left -= counts[value]
-        if left <= 0:
-            return value
-    return None
+        found += [value for place in places if passed <= place < passed + counts[value]]
+        passed += counts[value]
+    return sum(found) / len(found)

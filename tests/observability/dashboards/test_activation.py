@@ -256,7 +256,7 @@ def test_filters_keep_clients_of_a_trainer_and_of_a_segment() -> None:
     found = build(of_segment)
     assert found.figure("clients_signed_up").value == 2
     assert found.figure("trainers_signed_up").value == 0
-    assert found.notes == ["No trainer is of a segment: with this filter only clients count."]
+    assert found.notes == ["Only clients have a segment; trainers count as unknown."]
     assert reached("drop_off_trainers", of_segment) == [("Signed up", 0), ("Onboarded", 0)]
 
 
