@@ -4,11 +4,9 @@ The rule: a period's people are those whose sign-up lies in it, whatever they di
 sign-up are of 24 hours a day, and never below zero.
 """
 
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass, field
 from datetime import date, datetime, timedelta
-from itertools import accumulate
 from typing import Any, Literal
 
 from pyroaring import BitMap
@@ -30,18 +28,19 @@ _BOOKED_IN_WEEK = """
 case when p.first_booking_at is not null
      then greatest(1, ceil(date_part('epoch', p.first_booking_at - p.signed_up_at) / (7 * 86400)))::bigint end
 """
+# Weeks from 0; -1 is the period before.
 _COUNTS = f"""
-select w.monday, p.role, {_BOOKED_IN_WEEK}, array_agg(p.number),
-       count(*), count(p.onboarded_at), count(p.first_booking_at), count(p.first_insight_at),
+select width_bucket(p.signed_up_at, %(cuts)s::timestamptz[]) - 2, p.role, {_BOOKED_IN_WEEK},
+       array_agg(p.number), count(*), count(p.onboarded_at), count(p.first_booking_at),
+       count(p.first_insight_at),
        count(*) filter (where p.first_booking_at is not null and p.first_insight_at is not null),
        count(*) filter (where p.signed_up_at <= %(now)s - %(booking_within)s),
        count(*) filter (where {_IN_TIME.format("booking")}),
        count(*) filter (where p.signed_up_at <= %(now)s - %(insight_within)s),
        count(*) filter (where {_IN_TIME.format("insight")})
-from unnest(%(mondays)s::date[], %(starts)s::timestamptz[], %(ends)s::timestamptz[])
-    as w (monday, starts_at, ends_at)
-join observability_person p on p.signed_up_at >= w.starts_at and p.signed_up_at < w.ends_at
-where p.role in ('client', 'trainer') {{filters}}
+from observability_person p
+where p.role in ('client', 'trainer')
+and p.signed_up_at >= %(before_starts_at)s and p.signed_up_at < %(ends_at)s {{filters}}
 group by 1, 2, 3
 """
 _WAITS = """
@@ -88,7 +87,7 @@ class Week:
     monday: date
     ends_at: datetime
     people: BitMap = field(default_factory=BitMap)
-    booked: Sequence[int] = (0,) * BOOKING_WEEKS
+    booked: list[int] = field(default_factory=lambda: [0] * BOOKING_WEEKS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,31 +109,27 @@ class Waits:
 
 def count(question: Question, *, now: datetime) -> Counted:
     """Count the sign-ups of both roles."""
-    mondays: list[date | None] = [*question.weeks()]
-    cuts = [question.starts_at, *(midnight(monday, question.zone) for monday in question.weeks()[1:])]
-    starts, ends = [*cuts], [*cuts[1:], question.ends_at]
-    # The period before goes along as a week without a name.
+    mondays, before = question.weeks(), question.before()
+    starts = [question.starts_at, *(midnight(monday, question.zone) for monday in mondays[1:])]
     parameters = {
         "now": now,
         "booking_within": BOOKING_WITHIN,
         "insight_within": INSIGHT_WITHIN,
-        "mondays": [*mondays, None],
-        "starts": [*starts, question.before().starts_at],
-        "ends": [*ends, question.starts_at],
+        "before_starts_at": before.starts_at,
+        "cuts": [before.starts_at, *starts],
     }
-    counted = Counted(_nobody(), _nobody(), [])
-    people: defaultdict[date, BitMap] = defaultdict(BitMap)
-    booked: defaultdict[date, list[int]] = defaultdict(lambda: [0] * BOOKING_WEEKS)
-    for monday, role, in_week, numbers, *counts in _ask(_COUNTS, question, parameters):
+    ends = [*starts[1:], question.ends_at]
+    weeks = [Week(monday, end) for monday, end in zip(mondays, ends, strict=True)]
+    counted = Counted(_nobody(), _nobody(), weeks)
+    for number, role, in_week, people, *counts in _ask(_COUNTS, question, parameters):
         found = SignUps(*counts)
-        sums = counted.before if monday is None else counted.now
+        sums = counted.before if number < 0 else counted.now
         sums[role] += found
-        if monday is not None and role == "client":
-            people[monday].update(numbers)
-            if in_week is not None and in_week <= BOOKING_WEEKS:
-                booked[monday][in_week - 1] += found.people
-    for monday, end in zip(question.weeks(), ends, strict=True):
-        counted.weeks.append(Week(monday, end, people[monday], list(accumulate(booked[monday]))))
+        if number >= 0 and role == "client":
+            weeks[number].people.update(people)
+            # Whoever had booked within a week had within all later ones.
+            for k in range((in_week or BOOKING_WEEKS + 1) - 1, BOOKING_WEEKS):
+                weeks[number].booked[k] += found.people
     return counted
 
 

@@ -87,6 +87,15 @@ def test_waits_for_the_first_booking_are_interpolated_and_never_below_zero() -> 
     assert found.figure("first_booking_median").before is None
 
 
+def test_whoever_booked_or_had_an_insight_before_signing_up_has_not_waited() -> None:
+    before = at("2026-02-01 10:00")
+    person("client:early", "2026-03-03 10:00", first_booking_at=before, first_insight_at=before)
+    found = build()
+    assert found.figure("first_booking_p90").value == 0
+    assert found.figure("first_insight_median").value == 0
+    assert found.figure("first_booking_in_time").value == 1
+
+
 def test_the_median_of_the_first_booking_is_to_be_at_most_24_hours() -> None:
     for i in range(30):
         person(f"client:{i}", "2026-03-03 10:00", first_booking_at=at("2026-03-04 10:00"))
@@ -103,10 +112,11 @@ def test_in_time_is_asked_only_of_those_who_have_had_the_time() -> None:
     person("client:just-now", "2026-03-05 09:00:01", first_booking_at=at("2026-03-05 09:30"))
     person("client:a-day-ago", "2026-03-05 09:00", first_booking_at=at("2026-03-05 09:30"))
     person("client:before", "2026-02-20 10:00")
+    person("client:before-in-time", "2026-02-20 10:00", first_booking_at=at("2026-02-20 11:00"))
     found = figure("first_booking_in_time", now=at("2026-03-06 09:00"))
     assert (found.value, found.sample) == (pytest.approx(2 / 3), 3)
     assert found.note == "1 signed up less than 24 hours ago."
-    assert found.before == 0
+    assert found.before == 0.5
     assert found.low is not None
     assert found.low < 2 / 3 < (found.high or 0)
 
