@@ -9,7 +9,7 @@ from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.db import connection
+from django.contrib.postgres.aggregates import ArrayAgg
 from django.db.backends.utils import CursorWrapper
 from pyroaring import BitMap
 
@@ -19,6 +19,7 @@ from observability.dashboards.question import Question
 from observability.models import Person, SampleLevel
 from observability.people_sets import pack, thinned, united, unpack
 from observability.rollups.touched import Subject
+from trainu import statements
 
 _QUARTERS = """
 select quarter, event, people from observability_peoplequarter
@@ -84,8 +85,8 @@ def mask(question: Question) -> BitMap | None:
 
 def numbers(**filters: Any) -> BitMap:
     """Return the numbers of the people that filters on `Person` keep, as far as sets may hold them."""
-    found = BitMap(Person.objects.filter(**filters).values_list("number", flat=True))
-    return thinned(found, sample_level())
+    found = Person.objects.filter(**filters).aggregate(numbers=ArrayAgg("number", default=[]))
+    return thinned(BitMap(found["numbers"]), sample_level())
 
 
 def sample_level() -> int:
@@ -95,10 +96,9 @@ def sample_level() -> int:
 
 def _read(columns: str, zone: str, first: date, last: date, *, now: datetime) -> list[tuple[Any, ...]]:
     days.ensure(Subject.ACTIVITY, zone, first, last, now=now)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"select day, {columns} from observability_activeday"
-            " where zone = %s and day between %s and %s order by day",
-            [zone, first, last],
-        )
-        return list(cursor.fetchall())
+    # Binary: sets of 90 days are megabytes, and as text they take ten times as long.
+    return statements.rows(
+        f"select day, {columns} from observability_activeday"
+        " where zone = %s and day between %s and %s order by day",
+        [zone, first, last],
+    )

@@ -3,6 +3,7 @@
 The rule: reading makes sure first that the days hold, and costs rows of days, never of events.
 """
 
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -79,11 +80,11 @@ def total(rows: Iterable[list[int]], width: int) -> list[int]:
 
 def histogram(rows: Iterable[list[int]], *, skipped: int = 0) -> dict[int, int]:
     """Return how often each value occurs. Rows: behind `skipped` numbers, values and then their counts."""
-    found: dict[int, int] = {}
+    found: defaultdict[int, int] = defaultdict(int)
     for numbers in rows:
-        half = (len(numbers) - skipped) // 2
-        for i in range(skipped, skipped + half):
-            found[numbers[i]] = found.get(numbers[i], 0) + numbers[i + half]
+        half = skipped + (len(numbers) - skipped) // 2
+        for value, count in zip(numbers[skipped:half], numbers[half:], strict=True):
+            found[value] += count
     return found
 
 

@@ -53,19 +53,22 @@ WORDS = {
     ),
     "booking_cohorts": (
         "Clients by the week they signed up in, and the share that has booked within 7, 14, 21 … days"
-        " of their own sign-up. Empty where not everybody of the week has had so much time."
+        " of their own sign-up. Empty where not everybody who may sign up in the week, as far as it is in"
+        " the period, has had so much time."
     ),
     "retention_cohorts": (
         "Clients by the week they signed up in, and the share that is active in that week (0) and in "
-        "the weeks after it. Empty where a week is not over."
+        "the weeks after it, all seven days of each, also outside the period. Empty where a week is not over."
     ),
     "drop_off_clients": (
         "Clients who signed up in the period: how many have got to each step of onboarding "
-        "(onboarding_step_completed), or past it. Who has finished onboarding has taken every step."
+        "(onboarding_step_completed), or past it. Who has finished onboarding has taken every step. A step "
+        "that is nobody's furthest is left out."
     ),
     "drop_off_trainers": (
         "Trainers who signed up in the period: how many have got to each step of onboarding "
-        "(onboarding_step_completed), or past it. Who has finished onboarding has taken every step."
+        "(onboarding_step_completed), or past it. Who has finished onboarding has taken every step. A step "
+        "that is nobody's furthest is left out."
     ),
     # Engagement
     "dau": f"Active people a day, on average over the days of the period that are over. {HUMAN}",
@@ -86,12 +89,12 @@ WORDS = {
         "written back (inbound message) later than the message and within 48 hours of it."
     ),
     "response_median": (
-        "From message to the first inbound message after it, within 48 hours, in whole minutes: half "
-        "of the answered ones took no longer."
+        "Of the same messages that were answered, from message to the first inbound message after it, "
+        "in whole minutes: half of them took no longer. Between two in the middle, what lies between."
     ),
     "goal_engagement": (
-        "Of clients active in the period: the share with at least one goal set, changed, worked on or"
-        " reached in it."
+        "Of clients active in the period: the share that has set, changed, worked on or reached a goal"
+        " in it, by an event of their own."
     ),
     "hour_of_week": (
         "People active in an hour of the week, on average over the days of the period that are over."
