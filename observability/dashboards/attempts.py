@@ -70,7 +70,7 @@ class Counted:
         return sum(self.ends, NONE)
 
 
-# Bucket 1 is the period before; the period's points begin with 2.
+# Bucket 1 is what comes before the points, which begin with 2.
 _ROWS = """
 select width_bucket(quarter, %(starts)s::timestamptz[]) - 2 as point, outcome, code, sum(count)::bigint
 from observability_syncquarter
@@ -97,21 +97,35 @@ def operations(*, since: date) -> list[str]:
 
 def count(question: Question, over: Points, *, now: datetime) -> Counted:
     """Return how attempts have ended. over: the question's points."""
-    if over.are_hours or question.location:
-        return _from_rows(question, over)
-    return _from_days(question, over, now)
+    before = question.before()
+    if question.location:
+        return _from_rows(question, over, since=before.starts_at)
+    if over.are_hours:
+        days = _by_day(question, before.first, before.last, now)
+        counted = _from_rows(question, over, since=question.starts_at)
+        return replace(counted, before=sum(days.values(), NONE))
+    last = over.days[-1] if over.days else before.last
+    days = _by_day(question, before.first, last, now)
+    causes: defaultdict[str, list[int]] = defaultdict(lambda: [0] * len(over.days))
+    failed = Span("sync_causes", question.zone, question.first, last, b=question.operation)
+    for (day, code), numbers in cells.by_day_and_word(failed, "a", now=now).items():
+        causes[code][over.position[day]] += sum(numbers)
+    return Counted(
+        [days.get(day, NONE) for day in over.days],
+        dict(causes),
+        sum((ends for day, ends in days.items() if day < question.first), NONE),
+    )
 
 
-def _from_rows(question: Question, over: Points) -> Counted:
+def _from_rows(question: Question, over: Points, *, since: datetime) -> Counted:
+    """Sum up rows since a moment; what comes before the points is the period before."""
     where = ""
     if question.location:
         where += " and location_id = %(location)s"
     if question.operation:
         where += " and (operation = %(operation)s or outcome = 'webhook')"
-    since = question.before().starts_at
     given: dict[str, Any] = {
-        # In order, and never twice the same: an empty period has no points.
-        "starts": [since, *(over.starts or [over.ends_at])],
+        "starts": [since, *over.starts],
         "since": since,
         "until": over.ends_at,
         "location": question.location,
@@ -128,10 +142,9 @@ def _from_rows(question: Question, over: Points) -> Counted:
     return Counted([ends[i] for i in range(len(over.starts))], dict(causes), ends[-1])
 
 
-def _from_days(question: Question, over: Points, now: datetime) -> Counted:
-    before = question.before()
-    last = over.days[-1] if over.days else before.last
-    span = Span("sync", question.zone, before.first, last)
+def _by_day(question: Question, first: date, last: date, now: datetime) -> dict[date, Ends]:
+    """Return how attempts of all locations ended on each day that has any, or webhooks."""
+    span = Span("sync", question.zone, first, last)
     by_day = cells.by_day(span, now=now)
     webhooks = {day: numbers[3] for day, numbers in by_day.items()}
     if question.operation:
@@ -141,11 +154,7 @@ def _from_days(question: Question, over: Points, now: datetime) -> Counted:
         succeeded, retried, dropped, _ = by_day.get(day, (0, 0, 0, 0))
         return Ends(succeeded, retried, dropped, webhooks.get(day, 0))
 
-    causes: defaultdict[str, list[int]] = defaultdict(lambda: [0] * len(over.starts))
-    failed = Span("sync_causes", question.zone, question.first, last, b=question.operation)
-    for (day, code), numbers in cells.by_day_and_word(failed, "a", now=now).items():
-        causes[code][over.position[day]] += sum(numbers)
-    return Counted([of(day) for day in over.days], dict(causes), sum(map(of, before.days), NONE))
+    return {day: of(day) for day in by_day.keys() | webhooks.keys()}
 
 
 def _ends(outcome: str, rows: int) -> Ends:
