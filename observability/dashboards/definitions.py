@@ -169,7 +169,10 @@ WORDS = {
         "breaker, a pause or our own limit holds is not tried, and so not counted. As far back as counters "
         "by the minute are kept."
     ),
-    "sync_outcomes": "Attempts by day (by hour for two days or less): succeeded, tried again, given up.",
+    "sync_outcomes": (
+        "Attempts by day (by hour for two days or less): succeeded, tried again, given up. An hour that comes"
+        " twice, when clocks go back, is shown twice."
+    ),
     "sync_success_trend": (
         "Success rate by day (by hour for two days or less), against the target of 99.5 %."
     ),

@@ -139,9 +139,7 @@ def lines(dashboard: Dashboard, key: str) -> dict[str, Sequence[float | None]]:
     return {one.label: one.values for one in chart.series}
 
 
-def check_charts(
-    dashboard: Dashboard, told: Sequence[Told], question: Question, groups: list[list[Told]]
-) -> None:
+def check_charts(dashboard: Dashboard, groups: list[list[Told]]) -> None:
     """groups: what happened in the period, by point."""
     kinds = [Counter(one.kind for one in group) for group in groups]
     assert lines(dashboard, "sync_outcomes") == {
@@ -162,6 +160,16 @@ def check_charts(
             sum(count for code, count in one.items() if code not in alone) for one in failed
         ]
     assert drawn == expected
+
+
+def check_latency(dashboard: Dashboard, everywhere: list[list[Told]]) -> None:
+    """everywhere: what happened at all locations, by point."""
+    took = lines(dashboard, "sync_latency")
+    for i, group in enumerate(everywhere):
+        jobs = [one.settled_s for one in group if one.kind == "ok"]
+        for percent in (50, 95, 99):
+            expected = rank(jobs, percent)
+            assert took[f"p{percent}"][i] == (expected and pytest.approx(expected, rel=0.0251))
 
 
 def check_figures(dashboard: Dashboard, told: Sequence[Told], question: Question) -> None:
@@ -204,16 +212,10 @@ def test_every_number_equals_plain_counting() -> None:
         days = [day for day in question.days if day <= NOW.astimezone(zone).date()]
         inside = kept(told, question)
         groups = [[one for one in inside if one.at.astimezone(zone).date() == day] for day in days]
-        check_charts(dashboard, told, question, groups)
-        took = lines(dashboard, "sync_latency")
-        for i, day in enumerate(days):
-            jobs = [
-                one.settled_s for one in told if one.kind == "ok" and one.at.astimezone(zone).date() == day
-            ]
-            for percent in (50, 95, 99):
-                expected = rank(jobs, percent)
-                assert took[f"p{percent}"][i] == (expected and pytest.approx(expected, rel=0.0251))
-
+        check_charts(dashboard, groups)
+        check_latency(
+            dashboard, [[one for one in told if one.at.astimezone(zone).date() == day] for day in days]
+        )
     hours_equal_plain_counting(told)
     late_events_are_counted(told)
     operations_are_offered(told)
@@ -236,7 +238,10 @@ def hours_equal_plain_counting(told: list[Told]) -> None:
         starts = [first + i * hour for i in range(math.ceil((until - first) / hour))]
         inside = kept(told, question)
         groups = [[one for one in inside if start <= one.at < start + hour] for start in starts]
-        check_charts(dashboard, told, question, groups)
+        check_charts(dashboard, groups)
+        check_latency(
+            dashboard, [[one for one in told if start <= one.at < start + hour] for start in starts]
+        )
         chart = dashboard.chart("sync_outcomes")
         assert isinstance(chart, Lines)
         if question.location == "":
