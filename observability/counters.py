@@ -26,6 +26,8 @@ class Counter(StrEnum):
     DEADLOCK = "deadlock"
     LOG_LINE_DROPPED = "log_line_dropped"
     SENTRY_EVENT_DROPPED = "sentry_event_dropped"
+    # An attempt of sync that ended nothing and cost no try; label: its code.
+    SYNC_DEFERRED = "sync_deferred"
 
 
 def _write(counts: Tally[tuple[str, str, datetime]]) -> None:
@@ -54,3 +56,9 @@ def total(counter: Counter, *, since: datetime, label: str | None = None) -> int
     if label is not None:
         rows = rows.filter(label=label)
     return int(rows.aggregate(total=Sum("count"))["total"] or 0)
+
+
+def by_label(counter: Counter, *, since: datetime, until: datetime) -> dict[str, int]:
+    """Return the counts of the minutes in [since, until), by label."""
+    rows = CounterMinute.objects.filter(name=counter.value, minute__gte=since, minute__lt=until)
+    return dict(rows.values_list("label").annotate(total=Sum("count")))

@@ -6,15 +6,20 @@ logged, and takes no neighbour along; what cannot be audited must not happen.
 
 import threading
 import time
+from collections import Counter as Tally
 from collections.abc import Callable, Hashable, Iterable, Sequence
+from datetime import datetime
 from typing import Any, TypeVar
 
 import structlog
+from django.db import transaction
 from django.dispatch import Signal
 from pydantic import ValidationError
 
+from observability import counters
 from observability.audit.recording import record
 from observability.capture import Occurrence, persist
+from observability.counters import Counter
 from observability.errors import reporting
 from observability.store import Origin
 from observability.sync_events import of_attempt, of_booking, of_lead, of_webhook
@@ -36,14 +41,22 @@ log = structlog.get_logger(__name__)
 
 QUIET_S = 60.0
 _MOST_REMEMBERED = 1_000
+# Outcomes that cost no try and leave the job waiting: no event tells of them.
+_PUT_OFF = frozenset({"deferred", "configuration"})
 
 T = TypeVar("T")
 
 
 @telemetry
 def on_attempts_ended(attempts: Sequence[AttemptEnded], **_signal: Any) -> None:
-    """Attempts have ended: sync_ok, sync_retry, sync_dropped."""
+    """Attempts have ended: sync_ok, sync_retry, sync_dropped. What was put off at no cost is counted."""
     _store(attempts, of_attempt)
+    put_off = Tally(
+        (one.code, one.ended_at) for one in attempts if one.state == "waiting" and one.outcome in _PUT_OFF
+    )
+    if put_off:
+        # Settling may be rolled back and done again.
+        transaction.on_commit(lambda: _count(put_off))
 
 
 @telemetry
@@ -126,6 +139,11 @@ def connect() -> None:
     """Connect every receiver; a second call changes nothing."""
     for signal, receiver in _RECEIVERS:
         signal.connect(receiver, dispatch_uid=f"observability.sync.{receiver.__name__}")
+
+
+def _count(put_off: Tally[tuple[str, datetime]]) -> None:
+    for (code, ended_at), attempts in put_off.items():
+        counters.add(Counter.SYNC_DEFERRED, code, attempts, now=ended_at)
 
 
 def _store(told: Iterable[T], made: Callable[[T], Occurrence | None]) -> None:

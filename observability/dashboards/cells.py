@@ -63,9 +63,10 @@ def by_word(span: Span, of: Literal["a", "b"], *, width: int, now: datetime) -> 
 
 
 def by_day_and_word(span: Span, of: Literal["a", "b"], *, now: datetime) -> dict[tuple[date, str], list[int]]:
-    """Return the numbers of each day and word, unfiltered by the other."""
+    """Return the numbers of each day and word, filtered by the other where it is given."""
     _ensure(span, now=now)
-    level = BY_A if of == "a" else BY_B
+    other = span.b if of == "a" else span.a
+    level = BY_BOTH if other else (BY_A if of == "a" else BY_B)
     return {(day, a if of == "a" else b): numbers for day, a, b, numbers in _read(span, level)}
 
 

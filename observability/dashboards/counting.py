@@ -103,11 +103,11 @@ _SYNC = f"""
 {_SYNC_ROWS} select {_LEVEL} as level, day, {_WORDS}, array[{_OUTCOMES}]::bigint[] as numbers
 from counted group by day, grouping sets ((), (a), (b))
 """
-# a: the cause. numbers: tried again, given up.
+# a: the cause; b: the operation. numbers: tried again, given up. By the cause, and by both.
 _CAUSES = f"""
-{_SYNC_ROWS} select {BY_A} as level, day, code as a, '' as b,
-       array[{_OF.format("retry")}, {_OF.format("dropped")}]::bigint[] as numbers
-from counted where outcome in ('retry', 'dropped') group by day, code
+{_SYNC_ROWS} select case grouping(b) when 1 then {BY_A} else {BY_BOTH} end as level, day, code as a,
+       coalesce(b, '') as b, array[{_OF.format("retry")}, {_OF.format("dropped")}]::bigint[] as numbers
+from counted where outcome in ('retry', 'dropped') group by day, code, grouping sets ((), (b))
 """
 # a: the metric. numbers: the different buckets, then how many observations fell into each.
 _LATENCY = f"""

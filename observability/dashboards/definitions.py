@@ -159,26 +159,61 @@ WORDS = {
         "From a webhook's first byte until it was stored: 95 of 100 took no longer. Within 2.5 %."
     ),
     "webhook_processed_p95": (
-        "Of the newest 1,000 webhooks processed: 95 of 100 were, so long after they came in."
+        "Of the newest 1,000 webhooks that were processed: 95 of 100 were, so long after they came in. What a"
+        " person has tried again is left out, and no more than the newest 5,000 are looked at."
     ),
     "retry_rate": (
         "Of attempts of the period that ended well or badly (sync_ok, sync_retry, sync_dropped): the "
         "share that is tried again."
     ),
     "deferred": (
-        "Attempts of the period put off at no cost: rate limit, breaker, pause, kill switch. In UTC minutes."
+        "Attempts of the period that were put off at no cost: GoHighLevel asked for a rest, a token was "
+        "refused or could not be renewed, or the kill switch was turned with a message in hand. What a "
+        "breaker, a pause or our own limit holds is not tried, and so not counted. As far back as counters "
+        "by the minute are kept."
     ),
-    "sync_outcomes": "Attempts by day (by hour for two days or less): succeeded, tried again, given up.",
+    "sync_outcomes": (
+        "Attempts by day (by hour for two days or less): succeeded, tried again, given up. An hour that comes"
+        " twice, when clocks go back, is shown twice."
+    ),
     "sync_success_trend": (
         "Success rate by day (by hour for two days or less), against the target of 99.5 %."
     ),
     "sync_errors": "Attempts that failed, by day (by hour for two days or less) and cause.",
-    "sync_latency": "From enqueueing to success by day: p50, p95 and p99. Within 2.5 %.",
+    "sync_latency": (
+        "From enqueueing of a job to its success, by day (by hour for two days or less): p50, p95 and p99. "
+        "Within 2.5 %."
+    ),
     "dead_letter_backlog": "Open dead letters at each daily check of the ledger, and now.",
     "location_status": (
         "Each location as it is now: state, breaker, what it may still ask of GoHighLevel, what "
-        "waits, and the success rate of its last 24 hours."
+        "waits, and the success rate since the quarter of an hour in which the last 24 hours began. Those "
+        "with trouble first."
     ),
-    "integration_status": "Each integration as the last check of health found it.",
-    "workers": "Last signs of life of lanes and clusters.",
+    "integration_status": "Each integration as the last check of health found it, some seconds ago at most.",
+    "workers": (
+        "Last signs of life: of every lane that is to run, and of other lanes and clusters seen in the last "
+        "24 hours. Silent: none for two minutes; of what need not run, gone."
+    ),
+    "success_hour": "Of jobs settled in the last 60 minutes: the share that succeeded.",
+    "success_day": "Of jobs settled in the last 24 hours: the share that succeeded.",
+    "settled_p50_hour": (
+        "From enqueueing of a job to its success, since the quarter of an hour in which the last hour began:"
+        " half of the jobs needed no longer. Within 2.5 %."
+    ),
+    "settled_p95_hour": "The same: 95 of 100 jobs needed no longer.",
+    "ghl_p50_hour": (
+        "An attempt at GoHighLevel, from request to answer, since the quarter of an hour in which the last "
+        "hour began: half of them took no longer. Within 2.5 %."
+    ),
+    "ghl_p95_hour": "The same: 95 of 100 took no longer.",
+    "jobs_waiting": "Jobs that wait for their time, their turn or their location. Counted up to 1,000.",
+    "jobs_late": (
+        "For how long the first job has been due that could go at once. What is held is not late; "
+        "beyond two minutes something is wrong."
+    ),
+    "jobs_in_hand": "Jobs being tried at this moment.",
+    "messages_held": "Messages that are due and held by the kill switch; none while it is off.",
+    "webhooks_waiting": "Webhooks stored and not processed yet. Counted up to 1,000.",
+    "locations_troubled": "Locations that are held, not answering, resting, or have late jobs.",
 }

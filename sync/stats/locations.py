@@ -10,6 +10,7 @@ from typing import Any
 from django.db import connection
 
 MOST = 1_000
+MOST_OFFERED = 200
 
 # Locations that jobs may be sent for now. As in the claim of `sync.queue`, without what a ramp lets by.
 SENDING = """
@@ -87,6 +88,13 @@ left join lateral (
 ) newest on true
 order by location.id
 """
+
+
+def ids() -> list[str]:
+    """Return the ids of the first locations by name, for whoever may choose one; at most MOST_OFFERED."""
+    with connection.cursor() as cursor:
+        cursor.execute("select id from sync_location order by name, id limit %s", [MOST_OFFERED])
+        return [id for (id,) in cursor.fetchall()]
 
 
 def held(*, now: datetime) -> list[Held]:

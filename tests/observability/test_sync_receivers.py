@@ -9,8 +9,9 @@ import pytest
 from django.db import connection, transaction
 from uuid_utils.compat import uuid7
 
-from observability import sync_events, sync_receivers
+from observability import counters, sync_events, sync_receivers
 from observability.audit.actions import Action
+from observability.counters import Counter
 from observability.models import AuditEntry, Event
 from observability.redaction.screen import may_hold
 from observability.sync_receivers import QUIET_S, Reports
@@ -150,6 +151,41 @@ def test_a_dead_job_is_dropped_for_a_reason_of_the_catalog(cause: str, reason: s
 def test_what_was_held_back_looked_up_or_overtaken_is_no_event(kind: str, outcome: str, state: str) -> None:
     tell(attempt(kind=kind, outcome=outcome, code="any", state=state))
     assert not Event.objects.exists()
+
+
+def put_off(*, minutes_ago: int = 0) -> dict[str, int]:
+    """Return what was counted in one minute."""
+    counters.flush()
+    minute = NOW.replace(second=0, microsecond=0) - timedelta(minutes=minutes_ago)
+    return counters.by_label(Counter.SYNC_DEFERRED, since=minute, until=minute + timedelta(minutes=1))
+
+
+def test_what_was_put_off_at_no_cost_is_counted_by_its_code(
+    django_capture_on_commit_callbacks: Any,
+) -> None:
+    before = NOW - timedelta(seconds=2)
+    with django_capture_on_commit_callbacks(execute=True):
+        tell(
+            attempt(outcome="deferred", code="rate_limited", state="waiting"),
+            attempt(outcome="deferred", code="rate_limited", state="waiting"),
+            attempt(kind="lookup", outcome="configuration", code="grant_revoked", state="waiting"),
+            attempt(outcome="deferred", code="kill_switch", state="waiting", ended_at=before),
+            # These cost a try, came to a finding, or are over.
+            attempt(outcome="transient", code="status_503", state="waiting"),
+            attempt(kind="lookup", outcome="not_found", code="not_found", state="waiting"),
+            attempt(outcome="deferred", code="rate_limited", state="superseded"),
+        )
+    assert put_off() == {"rate_limited": 2, "grant_revoked": 1}
+    assert put_off(minutes_ago=1) == {"kill_switch": 1}
+
+
+def test_what_is_rolled_back_was_not_put_off(django_capture_on_commit_callbacks: Any) -> None:
+    with django_capture_on_commit_callbacks(execute=True):
+        with pytest.raises(ZeroDivisionError), transaction.atomic():
+            tell(attempt(outcome="deferred", code="rate_limited", state="waiting"))
+            raise ZeroDivisionError
+        assert put_off() == {}
+    assert put_off() == {}
 
 
 def test_a_batch_is_one_statement_however_many_ended(django_assert_max_num_queries: Any) -> None:

@@ -1,0 +1,150 @@
+"""Sync health equals the oracle, for histories and questions that nobody has thought of.
+
+What the oracle leaves to the page: percentiles are held against the oracle's sorted values by rank, since
+"95 of 100 jobs need no longer" is said of a job that there was; latency is of all locations and operations;
+an hour that comes twice is two points.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import date
+from math import ceil
+from typing import Any
+
+import pytest
+from django.db import connection
+from hypothesis import HealthCheck, given, settings
+
+from observability import capture
+from observability.dashboards import sync_health
+from observability.dashboards.panels import Dashboard, Lines
+from observability.dashboards.question import Question
+from observability.store import Origin
+from tests.observability.dashboards import histories, oracle
+from tests.observability.dashboards.histories import History
+from tests.observability.test_rollups import roll_all
+
+_EMPTIED = (
+    *("event", "seenuuid", "eventminute", "eventhour", "person", "peoplequarter", "activeday", "booking"),
+    *("draftedmessage", "inboundmessage", "syncquarter", "latencyquarter", "touchedday", "countedday"),
+    "daycell",
+)
+KINDS = ("job", "job", "job", "job", "webhook", "visits")
+OTHER_CAUSES = " other causes"
+
+
+@pytest.mark.usefixtures("transactional_db")
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(histories.asked(most=40, kinds=KINDS))
+def test_every_number_equals_the_oracles(pair: tuple[History, Question]) -> None:
+    told, question = pair
+    with connection.cursor() as cursor:
+        for table in _EMPTIED:
+            cursor.execute(f"delete from observability_{table}")
+    for batch in told.batches:
+        capture.persist(batch, Origin("python", ""))
+        roll_all(settled=False)
+    roll_all()
+    # The second time, days are there already.
+    for _ in range(2):
+        dashboard = sync_health.build(question, now=told.now)
+        figures(dashboard, told, question)
+        charts(dashboard, oracle.sync_health(told.events, question, told.now))
+        latencies(dashboard, told, question)
+
+
+def figures(dashboard: Dashboard, told: History, question: Question) -> None:
+    """The period's and the one's before."""
+    now, before = (oracle.sync_health(told.events, one, told.now) for one in (question, question.before()))
+    for key in ("sync_success", "error_budget", "retry_rate", "webhooks_received"):
+        figure = dashboard.figure(key)
+        assert (figure.value, figure.before) == (nearly(now[key]), nearly(before[key])), key
+        assert figure.sample == now["cases"].get(key)
+
+
+def charts(dashboard: Dashboard, expected: dict[str, Any]) -> None:
+    xs, outcomes = lines(dashboard, "sync_outcomes")
+    points = list(zip(xs, *outcomes.values(), strict=True))
+    by_when: dict[str, tuple[int, ...]] = {}
+    for x, *ends in points:
+        when = x[: len("2026-11-28 00")]
+        by_when[when] = tuple(a + b for a, b in zip(by_when.get(when, (0, 0, 0)), ends, strict=True))
+    assert filled(by_when, (0, 0, 0)) == filled(whens(expected["sync_outcomes"]), (0, 0, 0))
+    # Whatever has not begun is no point, and nothing is before it begins.
+    assert set(by_when) <= set(whens(expected["sync_outcomes"]))
+
+    again, success = lines(dashboard, "sync_success_trend")
+    assert again == xs
+    for value, (_, ok, _, dropped) in zip(success["Success rate"], points, strict=True):
+        assert value == (ok / (ok + dropped) if ok + dropped else None)
+    if len(xs) == len(by_when):
+        rates = whens(expected["sync_success_trend"])
+        assert dict(zip(by_when, success["Success rate"], strict=True)) == {
+            when: nearly(rates[when]) for when in by_when
+        }
+
+    again, causes = lines(dashboard, "sync_errors")
+    assert again == xs
+    errors = {
+        when: {code.replace("_", " "): failed for code, failed in codes.items()}
+        for when, codes in whens(expected["sync_errors"]).items()
+    }
+    assert all(not label.endswith(OTHER_CAUSES) for label in causes)
+    for label, values in causes.items():
+        found: Counter[str] = Counter()
+        for x, value in zip(xs, values, strict=True):
+            found[x[: len("2026-11-28 00")]] += int(value or 0)
+        assert +found == +Counter({when: codes.get(label, 0) for when, codes in errors.items()}), label
+    assert set(causes) == {code for codes in errors.values() for code in codes}
+
+
+def latencies(dashboard: Dashboard, told: History, question: Question) -> None:
+    plain = replace(question, location="", operation="")
+    now, before = (oracle.sync_health(told.events, one, told.now) for one in (plain, plain.before()))
+    for key, metric, percent in (
+        *((f"settled_p{percent}", "settled_s", percent) for percent in (50, 95, 99)),
+        *((f"ghl_p{percent}", "ghl_ms", percent) for percent in (50, 95, 99)),
+        ("webhook_stored_p95", "webhook_ms", 95),
+    ):
+        figure = dashboard.figure(key)
+        assert figure.value == within(now[metric], percent), key
+        assert figure.before == within(before[metric], percent), key
+        assert figure.sample == len(now[metric])
+    xs, took = lines(dashboard, "sync_latency")
+    for i, x in enumerate(xs):
+        if len(x) > len("2026-11-28"):
+            continue
+        day = date.fromisoformat(x)
+        alone = oracle.sync_health(told.events, replace(plain, first=day, last=day), told.now)
+        for percent in (50, 95, 99):
+            assert took[f"p{percent}"][i] == within(alone["settled_s"], percent)
+
+
+def nearly(value: float | None) -> Any:
+    return None if value is None else pytest.approx(value)
+
+
+def within(ordered: Sequence[float], percent: int) -> Any:
+    """Two and a half percent around the value at its rank."""
+    if not ordered:
+        return None
+    return pytest.approx(ordered[ceil(percent * len(ordered) / 100) - 1], rel=0.025, abs=1e-3)
+
+
+def lines(dashboard: Dashboard, key: str) -> tuple[list[str], dict[str, Sequence[float | None]]]:
+    chart = dashboard.chart(key)
+    assert isinstance(chart, Lines)
+    return list(chart.xs), {one.label: one.values for one in chart.series}
+
+
+def whens(by_when: Mapping[Any, Any]) -> dict[str, Any]:
+    """The oracle's days, or days and hours, as labels."""
+    return {
+        when.isoformat() if isinstance(when, date) else f"{when[0]} {when[1]:02}": value
+        for when, value in by_when.items()
+    }
+
+
+def filled(by_when: Mapping[str, Any], nothing: Any) -> dict[str, Any]:
+    return {when: value for when, value in by_when.items() if tuple(value) != nothing}
