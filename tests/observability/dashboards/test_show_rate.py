@@ -17,6 +17,7 @@ from observability.dashboards.panels import BeforeAfter, Dashboard, Lines
 from observability.dashboards.question import Question
 from observability.models import Booking
 from tests.observability.dashboards.made import at, booking, keep
+from tests.observability.dashboards.walked import behind
 from trainu import env
 
 pytestmark = pytest.mark.django_db
@@ -156,6 +157,7 @@ def test_the_baseline_is_of_each_trainers_first_four_full_weeks() -> None:
     one = build(replace(WEEK, trainer="t-1")).figure("show_rate_baseline")
     assert (one.sample, one.value, one.note) == (7, pytest.approx(5 / 7), "Of 1 trainer.")
     assert "from=2026-01-12&to=2026-02-08" in one.url
+    assert figure.url == ""
     # The weeks are over when the Monday after them has begun.
     assert build(now=at("2026-02-08", 23.99)).figure("show_rate_baseline").sample == 0
     assert build(now=at("2026-02-09", 0)).figure("show_rate_baseline").sample == 7
@@ -182,6 +184,7 @@ def test_a_configured_baseline_is_everybodys(settings: Any) -> None:
     figure = dashboard.figure("show_rate_baseline")
     assert (figure.sample, figure.value) == (50, pytest.approx(42 / 50))
     assert figure.note == "Of 2 trainers, 2026-03-01 to 2026-03-10."
+    assert behind(figure.url, now=NOW) == 50
     target = dashboard.figure("show_rate").target
     assert target is not None
     assert target.words == "15 to 25 % above the baseline: 96.6 % to 100.0 %"
