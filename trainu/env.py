@@ -4,6 +4,7 @@ A wrong value stops the process at start with the variable's name, never later w
 """
 
 import os
+from datetime import date
 from pathlib import Path
 
 from django.core.exceptions import ImproperlyConfigured
@@ -32,6 +33,26 @@ def number(name: str, default: int, *, minimum: int = 0) -> int:
     if value < minimum:
         raise ImproperlyConfigured(f"{name} must be {minimum} or more, not {value}.")
     return value
+
+
+def days(name: str, *, otherwise: str) -> tuple[date, date] | None:
+    """Return the first and last day of a variable such as 2026-01-05/2026-02-01.
+
+    otherwise: the word it may hold instead, and holds by default; then it is None. Raises
+    ImproperlyConfigured for anything else, and for a first day behind the last one.
+    """
+    raw = text(name, otherwise)
+    if raw == otherwise:
+        return None
+    try:
+        first, last = (date.fromisoformat(day.strip()) for day in raw.split("/"))
+    except ValueError:
+        raise ImproperlyConfigured(
+            f"{name} must be {otherwise}, or two days as 2026-01-05/2026-02-01, not {raw!r}."
+        ) from None
+    if first > last:
+        raise ImproperlyConfigured(f"{name}: the first day, {first}, lies behind the last one, {last}.")
+    return first, last
 
 
 def words(name: str, default: str = "") -> list[str]:

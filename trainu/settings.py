@@ -253,3 +253,6 @@ AUDIT_KEEP_UNDER_A_YEAR = env.flag("TRAINU_AUDIT_KEEP_UNDER_A_YEAR")
 AUDIT_KEY = env.secret("TRAINU_AUDIT_KEY") or SECRET_KEY
 # One request in N becomes an api_response_time and a database_query_time event; histograms see all.
 TIMING_SAMPLE_EVERY = env.number("TRAINU_TIMING_SAMPLE_EVERY", 100)
+# What show-rates are held against: each trainer's first four full weeks, or two days as
+# 2026-01-05/2026-02-01, which are then the first and last of everybody's.
+SHOW_RATE_BASELINE = env.days("TRAINU_SHOW_RATE_BASELINE", otherwise="first-4-weeks")

@@ -115,8 +115,8 @@ WORDS = {
     ),
     "show_rate_baseline": (
         "The same for the baseline: each trainer's first four full weeks, which begin with the first "
-        "Monday on or after the day of the trainer's first booking. Trainers whose four weeks are not"
-        " over are left out."
+        "Monday on or after the day of the trainer's first due booking. Trainers whose four weeks are "
+        "not over are left out. Where a period is configured instead, it is that one for everybody."
     ),
     "show_rate_target": "15 to 25 % above the baseline: baseline times 1.15 to 1.25.",
     "due": "Bookings whose start lies on a day of the period and has passed, and that were not canceled.",

@@ -223,7 +223,7 @@ class BeforeAfter(Chart):
         columns = ["", self.before, "Cases", self.after, "Cases", "Difference", "From", "To", "Remark"]
         rows: list[list[Cell]] = []
         for one in self.pairs:
-            known = one.before is not None and one.after is not None
+            known = one.before is not None and one.after is not None and not one.is_small
             difference = one.after - one.before if known else None  # type: ignore[operator]
             remark = "Too few to tell" if one.is_small else ""
             rows.append(
@@ -256,10 +256,14 @@ class Bars(Chart):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listing(Chart):
-    """A table that is no other chart, such as trainers. units: by column; the first column names the row."""
+    """A table that is no other chart, such as trainers. units: by column; the first column names the row.
+
+    shown: so many rows stand on the page, all of them in files and API; None: all of them everywhere.
+    """
 
     content: Table
     units: Sequence[Unit | Literal[""]] = ()
+    shown: int | None = None
 
     def table(self) -> Table:
         return self.content

@@ -65,6 +65,10 @@ class Question:
         today = now.astimezone(ZoneInfo(self.zone)).date()
         return [day for day in self.days if day < today]
 
+    def settled(self, took: timedelta, *, now: datetime) -> list[date]:
+        """The days of the period that have been over for so long."""
+        return [day for day in self.days if midnight(day + timedelta(days=1), self.zone) + took <= now]
+
     def weeks(self) -> list[date]:
         """The Mondays of the weeks that the period touches."""
         monday = week_of(self.first)

@@ -16,7 +16,7 @@ def show_rate(
     question: Question,
     now: datetime,
     *,
-    first_booking: Literal["start", "scheduled"] = "start",
+    first_booking: Literal["due", "scheduled"] = "due",
 ) -> Answer:
     """Return Show-rate.
 
@@ -31,8 +31,8 @@ def show_rate(
     empty.
     cases: of show_rate, show_rate_baseline, canceled, recovery.
 
-    first_booking: what day a trainer's first booking is on, which the words leave open: the earliest start of
-    all bookings of the trainer, canceled ones included; or the first booking_scheduled of these bookings.
+    first_booking: what day a trainer's first booking is on: by the words, the earliest start that was due;
+    or, to be looked at beside it, the first booking_scheduled of all bookings of the trainer.
     """
     asked = Asked(events, question, now)
     bookings = [one for one in asked.past.bookings if asked.keeps(one.trainer, one.segment)]
@@ -92,13 +92,14 @@ def _by(due: Sequence[Booking], key: Callable[[Booking], str]) -> dict[str, list
 
 
 def _baseline(
-    asked: Asked, bookings: list[Booking], first_booking: Literal["start", "scheduled"]
+    asked: Asked, bookings: list[Booking], first_booking: Literal["due", "scheduled"]
 ) -> dict[str, list[Booking]]:
     """Return the due bookings of each trainer's first four full weeks, of trainers whose weeks are over."""
     firsts: dict[str, datetime] = {}
     # Open: a trainer's first booking is the first one of all, whatever segment is asked for.
     for one in asked.past.bookings:
-        at = one.starts_at if first_booking == "start" else one.scheduled_at
+        is_due = _is_due(one) and one.starts_at <= asked.now
+        at = one.scheduled_at if first_booking == "scheduled" else one.starts_at if is_due else None
         if at is not None:
             firsts[one.trainer] = min(at, firsts.get(one.trainer, at))
     found: dict[str, list[Booking]] = {}

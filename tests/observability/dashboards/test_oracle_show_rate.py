@@ -176,11 +176,11 @@ def test_the_monday_of_a_baseline_is_one_of_the_zone() -> None:
     assert show_rate(late, in_new_york, NOW)["show_rate_baseline"] == 1
 
 
-def test_a_canceled_booking_begins_a_trainers_weeks_but_is_not_due_in_them() -> None:
+def test_a_canceled_booking_does_not_begin_a_trainers_weeks() -> None:
     canceled = turn(BookingCanceled, at("2026-09-01 10:00"), at("2026-10-05 10:00"), number="b0")
     weekly = trained("2026-10-12 10:00", 5, missed=1)
-    # From October 5 on: October 12 (missed), 19, 26. Without the canceled one: October 12 to November 2.
-    assert rate(canceled, *weekly)["show_rate_baseline"] == 2 / 3
+    # From October 12 (missed) to November 2, not from October 5 on.
+    assert rate(canceled, *weekly)["show_rate_baseline"] == 3 / 4
     assert rate(*weekly)["show_rate_baseline"] == 3 / 4
     by_making = show_rate([canceled, *weekly], NOVEMBER, NOW, first_booking="scheduled")
     # The first booking_scheduled is of September 1, a Tuesday: nothing is due from September 7 to October 4.
