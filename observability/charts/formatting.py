@@ -13,6 +13,8 @@ NOTHING = "–"  # noqa: RUF001
 MINUS = "−"  # noqa: RUF001
 # Between a number and its unit, which belong on one line.
 _SPACE = "\u00a0"
+# Beyond it nobody counts digits any more.
+_FAR = 1e15
 _MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
 
 
@@ -29,7 +31,7 @@ def write(value: float | int | None, unit: Unit = "number", *, is_signed: bool =
     number = known(value)
     if number is None:
         return NOTHING
-    words = _WRITERS[unit](abs(number))
+    words = _WRITERS[unit](abs(number)) if abs(number) < _FAR else f"{abs(number):.2e}"
     if number < 0:
         return f"{MINUS}{words}"
     return f"+{words}" if number > 0 and (is_signed or unit == "points") else words

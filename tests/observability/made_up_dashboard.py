@@ -203,7 +203,7 @@ def cohorts() -> Cohorts:
             Cohort(
                 f"2026-{9 + number // 4:02}-{7 + number % 4 * 7:02}",
                 270 + 7 * number,
-                [None if week > 9 - number else 1 / (1 + 0.9 * week**0.5) for week in range(10)],
+                [None if week > 9 - number else 1 - 0.11 * week for week in range(10)],
                 EVENTS,
             )
             for number in range(10)

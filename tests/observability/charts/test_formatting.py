@@ -49,6 +49,7 @@ MINUTE, HOUR, DAY = 60, 3_600, 86_400
         (45, "minutes", f"45{_}min"),
         (200, "minutes", f"3{_}h 20{_}min"),
         (57.5, "score", "57.5"),
+        (1e300, "seconds", "1.00e+300"),
         (None, "share", "–"),  # noqa: RUF001
         (math.nan, "number", "–"),  # noqa: RUF001
         (math.inf, "seconds", "–"),  # noqa: RUF001

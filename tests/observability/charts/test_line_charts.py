@@ -123,6 +123,14 @@ def test_a_missing_value_is_a_gap_and_a_lone_one_a_dot() -> None:
     assert (trace.last, trace.url) == ("4", "/x")
 
 
+def test_a_value_beyond_all_measure_stays_inside_the_picture() -> None:
+    for stacked in (False, True):
+        series = [Series(name, [1e300, 5.0]) for name in ("one", "two")]
+        drawing = lines.draw(Lines(key="dau", title="", xs=["a", "b"], series=series, stacked=stacked))
+        assert drawing is not None
+        is_whole(drawing)
+
+
 def test_where_a_part_is_not_known_there_is_no_stack() -> None:
     series = [Series("one", [1, 1, 1, 1]), Series("two", [1, None, 1, 1])]
     drawing = lines.draw(Lines(key="dau", title="", xs=list("abcd"), series=series, stacked=True))
