@@ -9,9 +9,11 @@ class ObservabilityConfig(AppConfig):
 
     def ready(self) -> None:
         from observability import rate_limit, receivers
+        from observability.dashboards import catalog
         from observability.errors import sentry
         from trainu import scopes
 
         receivers.connect()
+        catalog.declare()
         scopes.recognise_by(rate_limit.admit)
         sentry.configure()

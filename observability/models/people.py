@@ -38,6 +38,7 @@ class Person(models.Model):
         indexes = [
             models.Index(fields=["role", "signed_up_at"], name="person_by_sign_up"),
             models.Index(fields=["trainer_id"], name="person_by_trainer", condition=~Q(trainer_id="")),
+            models.Index(fields=["segment"], name="person_by_segment"),
         ]
         constraints = [
             models.CheckConstraint(
