@@ -44,7 +44,7 @@ _VIEW, _VIEW_SYNC = "observability.view_dashboard", "observability.view_sync_hea
 ENTRIES = (
     Entry("activation", "Activation", _VIEW, activation.build, 28, _OF_PEOPLE, choices=segments),
     Entry("engagement", "Engagement", _VIEW, engagement.build, 28, _OF_PEOPLE, choices=segments),
-    Entry("show_rate", "Show-rate", _VIEW, show_rate.build, 90, _OF_PEOPLE, choices=segments),
+    Entry("show_rate", "Show-rate", _VIEW, show_rate.build, 28, _OF_PEOPLE, choices=segments),
     Entry(
         "sync_health",
         "Sync health",

@@ -9,7 +9,17 @@ from typing import Any
 
 from django import template
 
-from observability.charts import bars, before_after, cohorts, formatting, funnel, heat, lines, tables
+from observability.charts import (
+    bars,
+    before_after,
+    cohorts,
+    formatting,
+    funnel,
+    heat,
+    lines,
+    markup,
+    tables,
+)
 from observability.dashboards.definitions import WORDS
 from observability.dashboards.panels import (
     Bars,
@@ -27,6 +37,9 @@ from trainu.admin_rendering import seen
 register = template.Library()
 register.filter("as_unit", formatting.write)
 register.filter("seen", seen)
+register.filter("rows", markup.rows)
+register.filter("pointers", markup.pointers)
+register.filter("cells", markup.cells)
 
 NOTHING = "Nothing in this period."
 
