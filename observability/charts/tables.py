@@ -69,13 +69,14 @@ def units(chart: Chart) -> list[ColumnUnit]:
 
 
 def written(chart: Chart) -> Written:
-    """Return the table of a chart in words."""
+    """Return the table of a chart in words, as far as it stands on a page."""
     table = chart.table()
+    shown = table.rows[: chart.shown] if isinstance(chart, Listing) else table.rows
     kinds = units(chart)
-    filled = [_is_number(unit, [row[i] for row in table.rows]) for i, unit in enumerate(kinds)]
+    filled = [_is_number(unit, [row[i] for row in shown]) for i, unit in enumerate(kinds)]
     columns = tuple(Column(seen(name), filled[i]) for i, name in enumerate(table.columns))
     rows = []
-    for number, (first, *others) in enumerate(table.rows):
+    for number, (first, *others) in enumerate(shown):
         cells = tuple(
             (_write(cell, kinds[i], is_number=filled[i]), filled[i]) for i, cell in enumerate(others, 1)
         )

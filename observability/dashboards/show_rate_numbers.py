@@ -81,4 +81,5 @@ def read(question: Question, *, now: datetime) -> Counted:
 
 
 def _percent(share: float) -> str:
-    return f"{share * 100:.1f} %"
+    # A number and its unit stay on one line.
+    return f"{share * 100:.1f}\u00a0%"

@@ -10,6 +10,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from observability.charts import tables
 from observability.dashboards import baseline, show_rate
 from observability.dashboards.definitions import WORDS
 from observability.dashboards.intervals import newcombe, wilson
@@ -187,7 +188,7 @@ def test_a_configured_baseline_is_everybodys(settings: Any) -> None:
     assert behind(figure.url, now=NOW) == 50
     target = dashboard.figure("show_rate").target
     assert target is not None
-    assert target.words == "15 to 25 % above the baseline: 96.6 % to 100.0 %"
+    assert target.words == "15 to 25 % above the baseline: 96.6\u00a0% to 100.0\u00a0%"
     assert (target.low, target.high) == (pytest.approx(0.84 * 1.15), 1.0)
     settings.SHOW_RATE_BASELINE = (date(2026, 11, 1), date(2026, 11, 28))
     assert build().figure("show_rate").note.endswith("the baseline is not over (2026-11-01 to 2026-11-28).")
@@ -273,6 +274,9 @@ def test_the_page_has_fifty_trainers_and_the_file_a_thousand() -> None:
     assert (len(rows), len(chart.table().urls)) == (1_000, 1_000)
     assert (rows[0][0], rows[999][0]) == ("t-0000", "t-0999")
     assert chart.note == "953 more are not shown; the CSV has the first 1,000."
+    on_page = tables.written(chart)
+    assert (len(on_page.rows), on_page.rows[49].name) == (50, "t-0049")
+    assert len(list(tables.raw(chart))) == 1_000
     Booking.objects.filter(trainer_id__gt="t-0099").delete()
     keep([booking("x", at("2026-11-25"))])
     assert build().chart("show_rate_trainers").note == "51 more are in the CSV."
