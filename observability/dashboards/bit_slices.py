@@ -66,14 +66,14 @@ def at_least(slices: Slices, bound: int) -> BitMap:
     """Return whose number is the bound or more; the bound is 1 or more."""
     if bound.bit_length() > len(slices):
         return BitMap()
-    more, equal = BitMap(), everybody(slices)
+    # not_less: as far as the bits down to this one tell.
+    more, not_less = BitMap(), everybody(slices)
     for i in reversed(range(len(slices))):
         if bound >> i & 1:
-            equal &= slices[i]
+            not_less &= slices[i]
         else:
-            more |= equal & slices[i]
-            equal -= slices[i]
-    return more | equal
+            more |= not_less & slices[i]
+    return more | not_less
 
 
 def greatest(slices: Slices, people: BitMap) -> BitMap:

@@ -64,15 +64,15 @@ def test_daily_actives_are_averaged_over_days_that_are_over() -> None:
 
 
 def test_weekly_and_monthly_actives_end_with_the_last_day_that_is_over() -> None:
-    people = [person(f"client:{i}") for i in range(6)]
-    days = ("02-11 23:59", "02-12 00:00", "03-06 23:59", "03-07 00:00", "03-13 10:00", "03-14 10:00")
+    people = [person(f"client:{i}") for i in range(7)]
+    # Two of them today, which is not over.
+    days = ("02-11 23:59", "02-12 00:00", "03-06 23:59", "03-07 00:00", "03-13 10:00", *["03-14 10:00"] * 2)
     for who, day in zip(people, days, strict=True):
         did(who, "user_logged_in", f"2026-{day}")
     assert figure("wau").value == 2
     assert figure("mau").value == 4
     # Up to March 1.
     assert (figure("wau").before, figure("mau").before) == (0, 2)
-    assert "stickiness" in WORDS
     assert figure("stickiness").value == pytest.approx(4 / 30 / 4)
 
 
@@ -85,6 +85,18 @@ def test_lines_go_on_up_to_today_as_it_stands() -> None:
     assert [found["DAU"][f"2026-03-{day:02}"] for day in (2, 3, 14)] == [1, 0, 1]
     assert [found["WAU"][f"2026-03-{day:02}"] for day in (2, 8, 9, 14)] == [1, 1, 0, 1]
     assert [found["MAU"][f"2026-03-{day:02}"] for day in (2, 3, 13, 14)] == [2, 1 + 0, 1, 2]
+
+
+def test_the_first_day_of_28_looks_back_30_days_and_scores_look_back_56() -> None:
+    question = Question(date(2026, 2, 14), date(2026, 3, 13))
+    first, second, third = (person(f"client:{name}") for name in ("1", "2", "3"))
+    did(first, "user_logged_in", "2026-01-16 00:00")
+    did(second, "user_logged_in", "2026-01-15 00:00")
+    assert lines("active_people", question)["MAU"]["2026-02-14"] == 1
+    assert figure("mau", question).before == 2
+    did(third, "file_uploaded", "2026-01-17 00:00")
+    a_day = Question(date(2026, 3, 13), date(2026, 3, 13))
+    assert build(a_day).chart("score_fallers").table().rows == [["client:3", 8, 0, -8]]
 
 
 def test_hours_of_the_week_are_averaged_over_their_days() -> None:
