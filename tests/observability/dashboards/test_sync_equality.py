@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from django.db import connection
 from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from observability import capture
 from observability.dashboards import sync_health
@@ -22,6 +23,7 @@ from observability.dashboards.panels import Dashboard, Lines
 from observability.dashboards.question import Question
 from observability.store import Origin
 from tests.observability.dashboards import histories, oracle
+from tests.observability.dashboards.edges import ZONES
 from tests.observability.dashboards.histories import History
 from tests.observability.test_rollups import roll_all
 
@@ -31,12 +33,23 @@ _EMPTIED = (
     "daycell",
 )
 KINDS = ("job", "job", "job", "job", "webhook", "visits")
+
+
+def _many(first: int, delivery: int, home: str) -> History:
+    """A hundred stories: in most periods something happens, at most of their edges too."""
+    tales = [("webhook" if number % 4 == 0 else "job", number) for number in range(first, first + 100)]
+    return histories.history(tales, delivery, home)
+
+
+FULL = st.builds(_many, st.integers(0, 9_000), st.integers(0, 99), st.sampled_from(ZONES)).flatmap(
+    lambda told: st.tuples(st.just(told), histories.questions(told))
+)
 OTHER_CAUSES = " other causes"
 
 
 @pytest.mark.usefixtures("transactional_db")
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(histories.asked(most=40, kinds=KINDS))
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(FULL | FULL | histories.asked(most=20, kinds=KINDS))
 def test_every_number_equals_the_oracles(pair: tuple[History, Question]) -> None:
     told, question = pair
     with connection.cursor() as cursor:
