@@ -19,6 +19,10 @@ from sync.webhooks import pace, troubles
 Staff = Callable[..., Client]
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--golden", action="store_true", help="write the words of dashboards anew, to be read")
+
+
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     """Run whole folders in two processes, which then have a database server each; single files in this one.
 

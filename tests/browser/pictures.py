@@ -23,6 +23,7 @@ PLACES: dict[str, tuple[str, dict[str, int], str]] = {
     "flight": ("/admin/sync/flight/", WINDOW, "light"),
     "causes_phone": ("/admin/sync/causegroup/", PHONE, "light"),
     "bulk": ("/admin/sync/causegroup/?state=all", WINDOW, "light"),
+    "engagement": ("/admin/dashboards/engagement/?range=90d", WINDOW, "light"),
 }
 
 
