@@ -20,6 +20,7 @@ from observability import (
     rollups,
 )
 from observability.audit import chain
+from observability.dashboards import ahead
 from observability.models import ForwardRejection, QuarantineGroup
 from observability.retention import daily
 from observability.retention import purge as purging
@@ -49,6 +50,11 @@ def forward() -> int:
     finally:
         if locked:
             forwarder.unlock()
+
+
+def count_days() -> int:
+    """Count the days of dashboards ahead, in the zones that they are asked for in."""
+    return ahead.count(now=timezone.now())
 
 
 def keep_partitions() -> list[str]:
@@ -107,6 +113,7 @@ def forget() -> list[int]:
 SCHEDULES = (
     Entry("roll-up lane", "observability.tasks.roll_up", minutes=1),
     Entry("forward lane", "observability.tasks.forward", minutes=1),
+    Entry("dashboard days", "observability.tasks.count_days", minutes=1),
     Entry("database figures", "observability.tasks.read_database_figures", minutes=1),
     Entry("partitions", "observability.tasks.keep_partitions", minutes=5),
     Entry("purge", "observability.tasks.purge", minutes=10),

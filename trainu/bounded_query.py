@@ -30,11 +30,17 @@ def bounded(milliseconds: int, **parameters: str) -> Iterator[None]:
 
     parameters: of PostgreSQL, for these queries.
     """
+    with given_up_is_too_broad(), transaction.atomic():
+        # Many partitions make any plan look costly enough to compile, which takes longer than to run it.
+        set_parameters(statement_timeout=str(milliseconds), jit="off", **parameters)
+        yield
+
+
+@contextmanager
+def given_up_is_too_broad() -> Iterator[None]:
+    """Raise TooBroad where PostgreSQL gives a query up, by whatever limit the connection has."""
     try:
-        with transaction.atomic():
-            # Many partitions make any plan look costly enough to compile, which takes longer than to run it.
-            set_parameters(statement_timeout=str(milliseconds), jit="off", **parameters)
-            yield
+        yield
     except OperationalError as error:
         if getattr(error.__cause__, "sqlstate", None) == _CANCELED:
             raise TooBroad from None

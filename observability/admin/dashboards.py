@@ -6,7 +6,7 @@ nobody to sign in.
 
 import hashlib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -21,13 +21,13 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
-from observability.dashboards import files, registry
+from observability.dashboards import ahead, files, freshness, registry
 from observability.dashboards.panels import Dashboard
 from observability.dashboards.question import PRESETS, BadQuestion, Question, parse, zones
 from observability.dashboards.registry import Entry
 from trainu import navigation
 from trainu.admin_site import site
-from trainu.bounded_query import TooBroad
+from trainu.bounded_query import TooBroad, given_up_is_too_broad
 
 # However many people look at it, a live dashboard is counted this often.
 LIVE_AGE_S = 5
@@ -74,6 +74,8 @@ def page(request: HttpRequest, name: str) -> HttpResponse:
             "presets": _presets(entry, None, now),
             "wrong_range": str(error) if error.field == "range" else "",
         }
+    if "dashboard" in context:
+        context["dashboard"] = _live_of(context["dashboard"])
     context = site.each_context(request) | context
     return TemplateResponse(request, "observability/dashboards/dashboard.html", context, status=status)
 
@@ -91,7 +93,7 @@ def live(request: HttpRequest, name: str) -> HttpResponse:
     now = timezone.now()
     try:
         question = _question(request, entry, now)
-        context = _shown(entry, question, now) | {"entry": entry, "is_refreshed": True}
+        context = _refreshed(entry, question, now) | {"entry": entry}
     except BadQuestion:
         return HttpResponse("The address cannot be answered.", status=400)
     if context.get("is_too_broad"):
@@ -147,21 +149,28 @@ def _question(request: HttpRequest, entry: Entry, now: datetime) -> Question:
     return parse(request.GET.dict(), now=now, default_days=entry.default_days)
 
 
-def _built(entry: Entry, question: Question, now: datetime) -> Dashboard:
-    """Return the dashboard; of a live one, one a few seconds old."""
-    if not entry.is_live:
-        return entry.build(question, now=now)
-    asked = hashlib.sha256(question.address().encode()).hexdigest()
-    key = f"dashboard:{entry.name}:{asked}"
-    built: Dashboard | None = cache.get(key)
-    if built is None:
-        built = entry.build(question, now=now)
-        cache.set(key, built, LIVE_AGE_S)
-    return built
+def _built(entry: Entry, question: Question, now: datetime, *, is_polled: bool = False) -> Dashboard:
+    """Return the dashboard; of what is polled, one a few seconds old. Raises TooBroad."""
+    ahead.note_asked(question.zone, now=now)
+    with given_up_is_too_broad():
+        if not entry.is_live:
+            return entry.build(question, now=now)
+        asked = hashlib.sha256(question.address().encode()).hexdigest()
+        is_part = is_polled and entry.live is not None
+        key = f"dashboard:{entry.name}:{is_part}:{asked}"
+        built: Dashboard | None = cache.get(key)
+        if built is None:
+            if is_part and entry.live:
+                sections = entry.live(question, now=now)
+                built = Dashboard(entry.name, entry.title, freshness.counted_at(), sections)
+            else:
+                built = entry.build(question, now=now)
+            cache.set(key, built, LIVE_AGE_S)
+        return built
 
 
-def _shown(entry: Entry, question: Question, now: datetime) -> dict[str, Any]:
-    """Return what the numbers' part of the page takes."""
+def _shown(entry: Entry, question: Question, now: datetime, *, is_polled: bool = False) -> dict[str, Any]:
+    """Return what the numbers' part of the page takes; and, told apart, what of it stays as it is."""
     query = question.address()
     context: dict[str, Any] = {
         "files": reverse("admin:dashboard_csv", args=[entry.name]),
@@ -170,9 +179,24 @@ def _shown(entry: Entry, question: Question, now: datetime) -> dict[str, Any]:
         "now": now,
     }
     try:
-        return context | {"dashboard": _built(entry, question, now)}
+        dashboard = _built(entry, question, now, is_polled=is_polled)
+        still = [section for section in dashboard.sections if not section.is_live]
+        is_split = len(still) < len(dashboard.sections)
+        return context | {"dashboard": dashboard, "still": still if is_split else []}
     except TooBroad:
         return context | {"is_too_broad": True}
+
+
+def _refreshed(entry: Entry, question: Question, now: datetime) -> dict[str, Any]:
+    """Return what the polled part takes: the live sections, or all of them where none is told apart."""
+    context = _shown(entry, question, now, is_polled=True)
+    return context if context.get("is_too_broad") else context | {"dashboard": _live_of(context["dashboard"])}
+
+
+def _live_of(dashboard: Dashboard) -> Dashboard:
+    """Return a dashboard with its live sections alone; as it is where none is marked so."""
+    live = [section for section in dashboard.sections if section.is_live]
+    return replace(dashboard, sections=live) if live else dashboard
 
 
 def _asked(entry: Entry, question: Question, now: datetime) -> dict[str, Any]:

@@ -13,13 +13,13 @@ from pydantic import Field
 
 from observability.charts import tables
 from observability.charts.formatting import known
-from observability.dashboards import registry
+from observability.dashboards import ahead, registry
 from observability.dashboards.definitions import WORDS
 from observability.dashboards.panels import Chart, Dashboard, Figure, Section, Unit
 from observability.dashboards.question import BadQuestion, Question, parse
 from observability.models import ApiKey
 from trainu import problem
-from trainu.bounded_query import TooBroad
+from trainu.bounded_query import TooBroad, given_up_is_too_broad
 from trainu.problem import Problem
 from trainu.scopes import Scope
 
@@ -146,7 +146,9 @@ def read_dashboard(request: HttpRequest, name: str) -> Any:
     now = timezone.now()
     try:
         question = parse(request.GET.dict(), now=now, default_days=entry.default_days)
-        return _answer(request, entry.build(question, now=now), question)
+        ahead.note_asked(question.zone, now=now)
+        with given_up_is_too_broad():
+            return _answer(request, entry.build(question, now=now), question)
     except BadQuestion as error:
         return _refused(error)
     except TooBroad:

@@ -4,6 +4,7 @@ The rule: every word from outside goes through `escape`. A template takes ten ti
 page has thousands of them; all else of a chart is a template's.
 """
 
+from collections.abc import Sequence
 from html import escape
 
 from django.utils.safestring import SafeString, mark_safe
@@ -33,6 +34,11 @@ def cells(drawing: heat.Drawing) -> SafeString:
             for cell in drawing.cells
         )
     )
+
+
+def options(choices: Sequence[str]) -> SafeString:
+    """Return the options of a list to choose from."""
+    return mark_safe("".join(f'<option value="{escape(one)}"></option>' for one in choices))
 
 
 def _row(row: Row) -> str:

@@ -54,5 +54,6 @@ ENTRIES = (
         ("location", "operation"),
         is_live=True,
         choices=sync_health.choices,
+        live=sync_health.live,
     ),
 )

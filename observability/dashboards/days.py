@@ -20,7 +20,7 @@ Bounds = Sequence[tuple[date, datetime, datetime]]
 
 _counts: dict[Subject, Count] = {}
 # So many days are counted in one transaction: the first page in a new zone must not hold a lock for minutes.
-_AT_ONCE = 31
+AT_ONCE = 31
 
 _STALE = """
 select w.day
@@ -51,11 +51,16 @@ def counted_by(subject: Subject) -> Callable[[Count], Count]:
 
 def ensure(subject: Subject, zone: str, first: date, last: date, *, now: datetime) -> None:
     """Make sure that the counts of these days hold; days that have not begun are left out."""
+    waiting = stale(subject, zone, first, last, now=now)
+    for start in range(0, len(waiting), AT_ONCE):
+        count(subject, zone, waiting[start : start + AT_ONCE], now=now)
+
+
+def stale(subject: Subject, zone: str, first: date, last: date, *, now: datetime) -> list[date]:
+    """Return the days whose counts do not hold, oldest first; days that have not begun are left out."""
     last = min(last, now.astimezone(ZoneInfo(zone)).date())
     with connection.cursor() as cursor:
-        stale = _stale(cursor, subject, zone, days_between(first, last))
-    for start in range(0, len(stale), _AT_ONCE):
-        _count(subject, zone, stale[start : start + _AT_ONCE], now=now)
+        return _stale(cursor, subject, zone, days_between(first, last))
 
 
 def bounds(zone: str, days: Sequence[date]) -> list[tuple[date, datetime, datetime]]:
@@ -64,7 +69,8 @@ def bounds(zone: str, days: Sequence[date]) -> list[tuple[date, datetime, dateti
 
 
 @transaction.atomic
-def _count(subject: Subject, zone: str, days: list[date], *, now: datetime) -> None:
+def count(subject: Subject, zone: str, days: list[date], *, now: datetime) -> None:
+    """Count those of the days anew whose counts do not hold, as the only one at it."""
     with connection.cursor() as cursor:
         cursor.execute("select pg_advisory_xact_lock(hashtextextended(%s, 6))", [f"{subject} {zone}"])
         # Read before the rows are, so that a change in between leaves the day stale.

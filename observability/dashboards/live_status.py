@@ -45,9 +45,9 @@ def sections(question: Question, letters: Letters, *, now: datetime) -> list[Sec
         _troubled(standing),
     ]
     return [
-        Section("Now", figures),
-        Section("Locations now", (), [locations(question, standing.locations, now=now)]),
-        Section("Integrations and workers now", (), [integrations(), workers(now=now)]),
+        Section("Now", figures, is_live=True),
+        Section("Locations now", (), [locations(question, standing.locations, now=now)], is_live=True),
+        Section("Integrations and workers now", (), [integrations(), workers(now=now)], is_live=True),
     ]
 
 

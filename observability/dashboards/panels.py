@@ -271,11 +271,12 @@ class Listing(Chart):
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A part of a dashboard under a heading of its own."""
+    """A part of a dashboard under a heading of its own. is_live: about now, so that the page asks again."""
 
     title: str
     figures: Sequence[Figure] = ()
     charts: Sequence[Chart] = ()
+    is_live: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, Protocol
 
-from observability.dashboards.panels import Dashboard
+from observability.dashboards.panels import Dashboard, Section
 from observability.dashboards.question import DEFAULT_DAYS, Question
 
 Filter = Literal["trainer", "segment", "location", "operation"]
@@ -21,12 +21,19 @@ class Build(Protocol):
     def __call__(self, question: Question, *, now: datetime) -> Dashboard: ...
 
 
+class Live(Protocol):
+    """Makes the live sections of a dashboard. Raises as `Build` does."""
+
+    def __call__(self, question: Question, *, now: datetime) -> list[Section]: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """A dashboard. name: as in its address. permission: "app.view_…". filters: those its question may have.
 
     choices: by filter, what the page offers for it, asked when the page is shown; a reader may write others.
-    is_live: whether the page asks for its numbers again by itself.
+    is_live: whether the page asks for its numbers again by itself. live: makes the sections that are live, of
+    which the page asks for nothing else then; without it, it asks for all of them.
     """
 
     name: str
@@ -37,6 +44,7 @@ class Entry:
     filters: tuple[Filter, ...] = ()
     is_live: bool = False
     choices: Callable[[Filter], list[str]] | None = None
+    live: Live | None = None
 
 
 _entries: dict[str, Entry] = {}

@@ -3,7 +3,7 @@
 from observability.models.api_key import ApiKey
 from observability.models.audit import AuditCheckpoint, AuditEntry, AuditLink, AuditVerification
 from observability.models.counter import CounterMinute, Reading
-from observability.models.days import CountedDay, DayCell, TouchedDay
+from observability.models.days import CountedDay, CountedZone, DayCell, TouchedDay
 from observability.models.erasure import Erasure
 from observability.models.error import ErrorMinute
 from observability.models.event import BackfilledDay, Event, SeenUuid
@@ -35,6 +35,7 @@ __all__ = [
     "BackfilledDay",
     "Booking",
     "CountedDay",
+    "CountedZone",
     "CounterMinute",
     "DayCell",
     "DraftedMessage",

@@ -66,3 +66,16 @@ class DayCell(models.Model):
 
     def __str__(self) -> str:
         return f"{self.subject} {self.day} in {self.zone}"
+
+
+class CountedZone(models.Model):
+    """A zone that somebody has asked a dashboard for: its days are counted ahead for a while."""
+
+    zone = models.CharField(max_length=64, primary_key=True)
+    asked_at = models.DateTimeField()
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return self.zone

@@ -139,6 +139,7 @@ DASHBOARDS: tuple[Dataset, ...] = (
             Table(model="observability.DayCell", at="day"),
             Table(model="observability.ActiveDay", at="day"),
             Table(model="observability.TouchedDay", at="day"),
+            Table(model="observability.CountedZone", at="asked_at"),
         ),
         default_days=TWO_YEARS_AND_A_MONTH,
         least_days=90,

@@ -40,6 +40,7 @@ register.filter("seen", seen)
 register.filter("rows", markup.rows)
 register.filter("pointers", markup.pointers)
 register.filter("cells", markup.cells)
+register.filter("options", markup.options)
 
 NOTHING = "Nothing in this period."
 
