@@ -21,7 +21,7 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
-from observability.dashboards import ahead, files, freshness, registry
+from observability.dashboards import ahead, days, files, freshness, registry
 from observability.dashboards.panels import Dashboard
 from observability.dashboards.question import PRESETS, BadQuestion, Question, parse, zones
 from observability.dashboards.registry import Entry
@@ -152,7 +152,7 @@ def _question(request: HttpRequest, entry: Entry, now: datetime) -> Question:
 def _built(entry: Entry, question: Question, now: datetime, *, is_polled: bool = False) -> Dashboard:
     """Return the dashboard; of what is polled, one a few seconds old. Raises TooBroad."""
     ahead.note_asked(question.zone, now=now)
-    with given_up_is_too_broad():
+    with given_up_is_too_broad(), days.one_view():
         if not entry.is_live:
             return entry.build(question, now=now)
         asked = hashlib.sha256(question.address().encode()).hexdigest()

@@ -13,7 +13,7 @@ from pydantic import Field
 
 from observability.charts import tables
 from observability.charts.formatting import known
-from observability.dashboards import ahead, registry
+from observability.dashboards import ahead, days, registry
 from observability.dashboards.definitions import WORDS
 from observability.dashboards.panels import Chart, Dashboard, Figure, Section, Unit
 from observability.dashboards.question import BadQuestion, Question, parse
@@ -147,7 +147,7 @@ def read_dashboard(request: HttpRequest, name: str) -> Any:
     try:
         question = parse(request.GET.dict(), now=now, default_days=entry.default_days)
         ahead.note_asked(question.zone, now=now)
-        with given_up_is_too_broad():
+        with given_up_is_too_broad(), days.one_view():
             return _answer(request, entry.build(question, now=now), question)
     except BadQuestion as error:
         return _refused(error)

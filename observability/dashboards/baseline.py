@@ -12,7 +12,7 @@ from django.conf import settings
 from django.db import connection
 
 from observability.dashboards import days
-from observability.dashboards.counting import BY_A, BY_BOTH
+from observability.dashboards.counting import BY_A, BY_BOTH, WEEKS_OF_BOOKINGS
 from observability.dashboards.question import Question, week_of
 from observability.dashboards.tallies import NAME, Tally, total
 from observability.rollups.touched import Subject
@@ -100,7 +100,8 @@ def _sums(question: Question, periods: Mapping[str, tuple[date, date]], *, now: 
                 "trainers": list(periods),
                 "firsts": firsts,
                 "lasts": lasts,
-                "name": NAME,
+                # A configured period need not be of whole weeks.
+                "name": NAME if settings.SHOW_RATE_BASELINE else WEEKS_OF_BOOKINGS,
                 "zone": question.zone,
                 "level": BY_BOTH if question.segment else BY_A,
                 "segment": question.segment,

@@ -6,13 +6,14 @@ The rule: reading makes sure first that the days hold, and costs rows of days, n
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any, Literal
 
 from django.db import connection
 
 from observability.dashboards import days
-from observability.dashboards.counting import BY_A, BY_B, BY_BOTH
+from observability.dashboards.counting import BY_A, BY_B, BY_BOTH, WEEKS_OF_BOOKINGS
+from observability.dashboards.question import days_between, week_of
 from observability.rollups.touched import Subject
 
 _SUBJECTS = {
@@ -54,13 +55,32 @@ def by_word(span: Span, of: Literal["a", "b"], *, width: int, now: datetime) -> 
     level = BY_BOTH if other else (BY_A if of == "a" else BY_B)
     # The sum of ints is a bigint; that of bigints is a numeric, which takes twice as long.
     sums = ", ".join(f"sum(numbers[{i}]::int)" for i in range(1, width + 1))
+    mondays = _whole_weeks(span) if span.name == "bookings" and level & BY_A else []
+    in_weeks = {monday + timedelta(days=i) for monday in mondays for i in range(7)}
+    single = [day for day in days_between(span.first, span.last) if day not in in_weeks]
+    words = " ".join(f"and {word} = %({word})s" for word in "ab" if getattr(span, word))
+    rows = (
+        f"select {of}, numbers from observability_daycell where zone = %(zone)s and level = %(level)s {words}"
+    )
     with connection.cursor() as cursor:
         cursor.execute(
-            f"select {of}, array[{sums}]::bigint[] from observability_daycell"
-            f" where {_where(span)} and level = %(level)s group by 1",
-            _parameters(span, level),
+            f"select {of}, array[{sums}]::bigint[] from ("
+            f"{rows} and subject = %(name)s and day = any(%(single)s)"
+            f" union all {rows} and subject = '{WEEKS_OF_BOOKINGS}' and day = any(%(mondays)s)"
+            ") summed group by 1",
+            _parameters(span, level) | {"single": single, "mondays": mondays},
         )
         return dict(cursor.fetchall())
+
+
+def _whole_weeks(span: Span) -> list[date]:
+    """Return the Mondays of the weeks that lie in a span as a whole."""
+    monday = week_of(span.first + timedelta(days=6))
+    return [
+        day
+        for day in days_between(monday, span.last)
+        if day.weekday() == 0 and day + timedelta(days=6) <= span.last
+    ]
 
 
 def by_day_and_word(span: Span, of: Literal["a", "b"], *, now: datetime) -> dict[tuple[date, str], list[int]]:

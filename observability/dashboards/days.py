@@ -4,7 +4,9 @@ The rule: a day's counts are a pure function of its rows. A day is stale when it
 than its counts; stale days are counted anew, by one process at a time, before anything is read.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -19,6 +21,8 @@ Count = Callable[[CursorWrapper, str, "Bounds"], None]
 Bounds = Sequence[tuple[date, datetime, datetime]]
 
 _counts: dict[Subject, Count] = {}
+# What was made sure of within `one_view`: subject, zone, first and last day.
+_sure: ContextVar[list[tuple[Subject, str, date, date]] | None] = ContextVar("sure", default=None)
 # So many days are counted in one transaction: the first page in a new zone must not hold a lock for minutes.
 AT_ONCE = 31
 
@@ -49,8 +53,23 @@ def counted_by(subject: Subject) -> Callable[[Count], Count]:
     return register
 
 
+@contextmanager
+def one_view() -> Iterator[None]:
+    """Within a block, days that were made sure of are not asked about again: a page is of one moment."""
+    token = _sure.set([])
+    try:
+        yield
+    finally:
+        _sure.reset(token)
+
+
 def ensure(subject: Subject, zone: str, first: date, last: date, *, now: datetime) -> None:
     """Make sure that the counts of these days hold; days that have not begun are left out."""
+    sure = _sure.get()
+    if sure is not None:
+        if any(one[:2] == (subject, zone) and one[2] <= first and last <= one[3] for one in sure):
+            return
+        sure.append((subject, zone, first, last))
     waiting = stale(subject, zone, first, last, now=now)
     for start in range(0, len(waiting), AT_ONCE):
         count(subject, zone, waiting[start : start + AT_ONCE], now=now)
