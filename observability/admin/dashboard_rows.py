@@ -27,6 +27,13 @@ from trainu.admin_rendering import seen
 from trainu.admin_site import site
 from trainu.bounded_query import TooBroad
 
+# Which dashboard counts the rows of a kind.
+_COUNTED_BY = {
+    "people": ("activation", "Activation"),
+    "bookings": ("show_rate", "Show-rate"),
+    "drafts": ("engagement", "Engagement"),
+    "messages": ("engagement", "Engagement"),
+}
 _TONES = {Booking.State.NO_SHOW: "bad", Booking.State.CANCELED: "warn", Booking.State.BOOKED: "ok"}
 
 
@@ -73,11 +80,18 @@ def page(request: HttpRequest, kind: str) -> HttpResponse:
         raise Http404("There are no such rows.")
     now = timezone.now()
     which = request.GET.get("which", "") or next(iter(KINDS[kind].whiches))
-    context: dict[str, Any] = {"title": KINDS[kind].title, "name": kind}
+    dashboard, back_title = _COUNTED_BY[kind]
+    back = reverse("admin:dashboard", args=[dashboard])
+    context: dict[str, Any] = {
+        "title": KINDS[kind].title,
+        "name": kind,
+        "back": back,
+        "back_title": back_title,
+    }
     status = 200
     try:
         asked = Asked(kind, which, parse(request.GET.dict(), now=now), request.GET.get("role", ""))
-        context |= _shown(request, asked, now)
+        context |= {"back": f"{back}?{asked.question.address()}"} | _shown(request, asked, now)
     except BadQuestion as error:
         status = 400
         context |= {"wrong": error, "choices": _choices(kind, which, "")}

@@ -212,6 +212,7 @@ def _asked(entry: Entry, question: Question, now: datetime) -> dict[str, Any]:
         "before": question.before(),
         "fields": _fields(entry, written, None),
         "presets": _presets(entry, question, now),
+        "not_recorded": freshness.not_recorded_before(question),
         "is_narrowed": any(getattr(question, name) for name in entry.filters),
         "plain": question.address(**dict.fromkeys(entry.filters, "")),
     }

@@ -114,7 +114,7 @@ def feature_use(question: Question, activity: Activity, estimates: Estimates, *,
             )
             for feature, label in features.LABELS.items()
         ],
-        note=estimates.note if weeks else NOT_BEGUN,
+        note=f"{question.weeks_in_part()} {estimates.note}".strip() if weeks else NOT_BEGUN,
     )
 
 

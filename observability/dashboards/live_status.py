@@ -37,7 +37,7 @@ def sections(question: Question, letters: Letters, *, now: datetime) -> list[Sec
     took = latency.of_last_hour(now=now)
     figures = [
         *_successes(now),
-        *_latencies(took),
+        *_latencies(took, now),
         *_jobs(jobs, standing, now),
         _held(switch),
         _webhooks(webhooks),
@@ -61,12 +61,12 @@ def _successes(now: datetime) -> list[Figure]:
     by_event: Mapping[str, tuple[int, int]] = {event: (hour, day) for event, day, hour in counted}
     (ok_hour, ok_day), (dropped_hour, dropped_day) = (by_event.get(event, (0, 0)) for event in _ENDS)
     return [
-        _success("success_hour", "Success, last hour", ok_hour, dropped_hour),
-        _success("success_day", "Success, last 24 hours", ok_day, dropped_day),
+        _success("success_hour", "Success, last hour", ok_hour, dropped_hour, since_hour, now),
+        _success("success_day", "Success, last 24 hours", ok_day, dropped_day, since_day, now),
     ]
 
 
-def _success(key: str, label: str, succeeded: int, dropped: int) -> Figure:
+def _success(key: str, label: str, succeeded: int, dropped: int, since: datetime, now: datetime) -> Figure:
     settled = succeeded + dropped
     return Figure(
         key,
@@ -75,16 +75,16 @@ def _success(key: str, label: str, succeeded: int, dropped: int) -> Figure:
         "share",
         sample=settled,
         target=TARGET,
-        url=page(sync_pages.CAUSES),
+        url=sync_pages.events("sync_ok", since=since, now=now),
         note="" if settled else "No job was settled.",
     )
 
 
-def _latencies(took: Mapping[str, Mapping[int, int]]) -> list[Figure]:
+def _latencies(took: Mapping[str, Mapping[int, int]], now: datetime) -> list[Figure]:
     settled, ghl = took["settled"], took["ghl"]
     jobs, attempts = sum(settled.values()), sum(ghl.values())
     to_success, answer = "Enqueued to success, last hour", "GoHighLevel's answer, last hour"
-    done, in_flight = page(sync_pages.JOBS, state__exact="succeeded"), page(sync_pages.FLIGHT)
+    done = sync_pages.events("sync_ok", since=now - _HOUR, now=now)
 
     def milliseconds(seconds: float | None) -> float | None:
         return None if seconds is None else seconds * 1e3
@@ -112,7 +112,7 @@ def _latencies(took: Mapping[str, Mapping[int, int]]) -> list[Figure]:
             milliseconds(latency.percentile(ghl, P50)),
             "milliseconds",
             attempts,
-            url=in_flight,
+            url=done,
         ),
         Figure(
             "ghl_p95_hour",
@@ -120,7 +120,7 @@ def _latencies(took: Mapping[str, Mapping[int, int]]) -> list[Figure]:
             milliseconds(latency.percentile(ghl, P95)),
             "milliseconds",
             attempts,
-            url=in_flight,
+            url=done,
         ),
     ]
 

@@ -152,7 +152,7 @@ class Funnel(Chart):
             if self.nested:
                 row.append(self.steps[i - 1].people - step.people if i else None)
             rows.append(row)
-        columns = ["Step", "People", "Share of the first", *(["Lost before it"] if self.nested else [])]
+        columns = ["Step", "Number", "Share of the first", *(["Lost before it"] if self.nested else [])]
         return Table(columns, rows, [step.url for step in self.steps])
 
 

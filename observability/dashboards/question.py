@@ -74,6 +74,12 @@ class Question:
         monday = week_of(self.first)
         return [monday + timedelta(days=7 * i) for i in range((self.last - monday).days // 7 + 1)]
 
+    def weeks_in_part(self) -> str:
+        """Say which of the weeks are in the period in part only; empty where none is."""
+        parts = [self.first] * bool(self.first.weekday()) + [self.last] * (self.last.weekday() != 6)
+        mondays = sorted({week_of(day).isoformat() for day in parts})
+        return f"In the period in part only: the week of {' and of '.join(mondays)}." if mondays else ""
+
     def address(self, **changes: str) -> str:
         """The question as a query string, with some of it replaced; an empty word leaves a filter out."""
         words = {
@@ -100,13 +106,20 @@ def parse(asked: Mapping[str, str], *, now: datetime, default_days: int = DEFAUL
     preset = asked.get("range", "")
     if preset and preset not in PRESETS:
         raise BadQuestion("range", f"Write one of {', '.join(PRESETS)}, or the days as from and to.")
+    if preset and asked.get("from"):
+        raise BadQuestion("range", "Write a range, or the first day, but not both.")
     last = _day(asked, "to") or today
     first = _day(asked, "from") or last - timedelta(days=PRESETS.get(preset, default_days) - 1)
     if first > last:
-        raise BadQuestion("from", "The first day lies behind the last one. Exchange them.")
+        what_to_do = (
+            "Exchange them." if asked.get("to") else "The last day is today: choose an earlier first one."
+        )
+        raise BadQuestion("from", f"The first day lies behind the last one. {what_to_do}")
     if (last - first).days >= MOST_DAYS:
         raise BadQuestion("from", f"Ask for {MOST_DAYS} days at most: older rows are not kept.")
     words = {name: _word(asked, name) for name in ("trainer", "segment", "location", "operation")}
+    # Pages show people as role:id, and that is what is copied from them.
+    words["trainer"] = words["trainer"].removeprefix("trainer:")
     return Question(first, last, zone, **words)
 
 

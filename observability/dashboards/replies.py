@@ -33,7 +33,7 @@ def responses(question: Question, *, now: datetime) -> list[Figure]:
             answered,
             sent,
             before=ratio(answered_before, sent_before),
-            url=rows_url("messages", question, which="unanswered"),
+            url=rows_url("messages", question, which="answered"),
             note=note,
         ),
         Figure(

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery, TextField, Value
+from django.db.models import Exists, F, OuterRef, Q, QuerySet, Subquery, TextField, Value
 from django.db.models.functions import Coalesce, Concat
 
 from observability.dashboards.question import Question, midnight
+from observability.dashboards.sign_ups import BOOKING_WITHIN, INSIGHT_WITHIN
 from observability.models import Booking, DraftedMessage, InboundMessage, Person
 from observability.rollups.bookings import RECOVERED_WITHIN_DAYS
 from observability.rollups.messages import ANSWERED_WITHIN_HOURS
@@ -45,6 +46,11 @@ class Kind:
 
 def _only(**conditions: Any) -> Callable[[Rows, Question, datetime], Rows]:
     return lambda rows, _question, _now: rows.filter(**conditions)
+
+
+def _in_time(column: str, within: timedelta) -> Callable[[Rows, Question, datetime], Rows]:
+    reached = {f"{column}__lte": F("signed_up_at") + within}
+    return lambda rows, _question, now: rows.filter(signed_up_at__lte=now - within, **reached)
 
 
 def _settled(rows: Rows, column: str, took: timedelta, question: Question, now: datetime) -> Rows:
@@ -226,6 +232,16 @@ KINDS = {
                 "Had an insight",
                 f"People {_SIGNED_UP} and have had an insight by now.",
                 _only(first_insight_at__isnull=False),
+            ),
+            "booked_in_time": Which(
+                "Booked within 24 h",
+                f"People {_SIGNED_UP}, at least 24 hours ago, and have booked within 24 hours of it.",
+                _in_time("first_booking_at", BOOKING_WITHIN),
+            ),
+            "insight_in_time": Which(
+                "Insight within 7 days",
+                f"People {_SIGNED_UP}, at least 7 days ago, and have had an insight within 7 days of it.",
+                _in_time("first_insight_at", INSIGHT_WITHIN),
             ),
             "booked_insight": Which(
                 "Booked and had an insight",

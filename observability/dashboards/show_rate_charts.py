@@ -55,7 +55,7 @@ def trend(counted: Counted) -> Lines:
         series=[series],
         target=counted.target,
         floor=None,
-        note=f"Weeks of fewer than {MIN_SAMPLE} due bookings, too few to tell: {_few(few)}." if few else "",
+        note=f"{question.weeks_in_part()} {_too_few(few)}".strip(),
     )
 
 
@@ -63,6 +63,10 @@ def _of_week(counted: Counted, monday: date) -> Tally:
     """Return the tally of those days of a week that are in the period."""
     question, sunday = counted.question, monday + timedelta(days=6)
     return counted.between(max(monday, question.first), min(sunday, question.last))
+
+
+def _too_few(weeks: list[str]) -> str:
+    return f"Weeks of fewer than {MIN_SAMPLE} due bookings, too few to tell: {_few(weeks)}." if weeks else ""
 
 
 def _few(words: list[str]) -> str:

@@ -51,7 +51,8 @@ class Counted:
             return None
         low, high = (min(1.0, whole.rate * factor) for factor in (LEAST, MOST))
         band = f"{_percent(low)} to {_percent(high)}" if low < high else _percent(low)
-        return Target(f"15 to 25 % above the baseline: {band}", low, high)
+        cap = " (100 % is all there is)" if whole.rate * MOST > 1 else ""
+        return Target(f"15 to 25 % above the baseline: {band}{cap}", low, high)
 
     @property
     def why_no_target(self) -> str:

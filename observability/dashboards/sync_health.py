@@ -49,10 +49,12 @@ def build(question: Question, *, now: datetime) -> Dashboard:
         Watermark.objects.filter(consumer=CONSUMER).values_list("moved_at", flat=True).first(),
         [
             *live_status.sections(question, letters, now=now),
-            Section("How jobs end", _ends(question, counted), _trends(question, over, counted)),
-            Section("How long it takes", _latencies(question, took), [_latency_trend(question, over, took)]),
+            Section("How jobs end", _ends(question, counted, now), _trends(question, over, counted)),
+            Section(
+                "How long it takes", _latencies(question, took, now), [_latency_trend(question, over, took)]
+            ),
             Section("Dead letters", (), [_backlog(question, letters, now)]),
-            Section("Webhooks", _webhooks(question, counted, took)),
+            Section("Webhooks", _webhooks(question, counted, took, now)),
         ],
         _notes(question),
     )
@@ -82,7 +84,7 @@ def _notes(question: Question) -> list[str]:
     ]
 
 
-def _ends(question: Question, counted: Counted) -> list[Figure]:
+def _ends(question: Question, counted: Counted, now: datetime) -> list[Figure]:
     total, before = counted.total, counted.before
     low, high = wilson(total.succeeded, total.settled) or (None, None)
     given_up = sync_pages.letters(question)
@@ -119,7 +121,7 @@ def _ends(question: Question, counted: Counted) -> list[Figure]:
             "share",
             total.attempts,
             before=before.retry_rate,
-            url=sync_pages.jobs(question, tried="before"),
+            url=sync_pages.events("sync_retry", since=question.starts_at, now=now),
             note="" if total.attempts else "No attempt has ended.",
         ),
         _deferred(question),
@@ -195,15 +197,15 @@ def _causes(question: Question, over: Points, counted: Counted) -> Lines:
     )
 
 
-def _latencies(question: Question, took: Took) -> list[Figure]:
-    jobs, in_flight = page(sync_pages.JOBS, state__exact="succeeded"), page(sync_pages.FLIGHT)
+def _latencies(question: Question, took: Took, now: datetime) -> list[Figure]:
+    succeeded = sync_pages.events("sync_ok", since=question.starts_at, now=now)
     return [
-        _percentile("settled_p50", "Enqueued to success, p50", question, took, P50, url=jobs),
-        _percentile("settled_p95", "Enqueued to success, p95", question, took, P95, url=jobs),
-        _percentile("settled_p99", "Enqueued to success, p99", question, took, P99, url=jobs),
-        _percentile("ghl_p50", "GoHighLevel's answer, p50", question, took, P50, url=in_flight),
-        _percentile("ghl_p95", "GoHighLevel's answer, p95", question, took, P95, url=in_flight),
-        _percentile("ghl_p99", "GoHighLevel's answer, p99", question, took, P99, url=in_flight),
+        _percentile("settled_p50", "Enqueued to success, p50", question, took, P50, url=succeeded),
+        _percentile("settled_p95", "Enqueued to success, p95", question, took, P95, url=succeeded),
+        _percentile("settled_p99", "Enqueued to success, p99", question, took, P99, url=succeeded),
+        _percentile("ghl_p50", "GoHighLevel's answer, p50", question, took, P50, url=succeeded),
+        _percentile("ghl_p95", "GoHighLevel's answer, p95", question, took, P95, url=succeeded),
+        _percentile("ghl_p99", "GoHighLevel's answer, p99", question, took, P99, url=succeeded),
     ]
 
 
@@ -256,18 +258,19 @@ def _backlog(question: Question, letters: Letters, now: datetime) -> Lines:
     )
 
 
-def _webhooks(question: Question, counted: Counted, took: Took) -> list[Figure]:
+def _webhooks(question: Question, counted: Counted, took: Took, now: datetime) -> list[Figure]:
     processed = processing.took(question.location)
+    received = sync_pages.events("webhook_received", since=question.starts_at, now=now)
     return [
         Figure(
             "webhooks_received",
             "Webhooks received",
             counted.total.webhooks,
             before=counted.before.webhooks,
-            url=page(sync_pages.WEBHOOKS),
+            url=received,
             note="Whatever the operation." if question.operation else "",
         ),
-        _percentile("webhook_stored_p95", "Stored, p95", question, took, P95, url=page(sync_pages.WEBHOOKS)),
+        _percentile("webhook_stored_p95", "Stored, p95", question, took, P95, url=received),
         Figure(
             "webhook_processed_p95",
             "Processed, p95",

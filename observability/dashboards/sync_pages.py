@@ -3,10 +3,12 @@
 The rule: a page is named by its URL, and nothing of sync is imported; one that does not exist is no link.
 """
 
+from datetime import datetime
 from urllib.parse import urlencode
 
 from django.urls import NoReverseMatch, reverse
 
+from observability import event_search
 from observability.dashboards.question import Question
 
 FLIGHT = "sync_flight"
@@ -20,6 +22,7 @@ KILL_SWITCH = "sync_kill_switch"
 WEBHOOKS = "sync_webhook_changelist"
 FORWARDING = "forwarding"
 ERRORS = "errors"
+EVENTS = "events"
 SCHEDULES = "django_q_schedule_changelist"
 
 
@@ -31,6 +34,13 @@ def page(name: str, *args: str, **words: str) -> str:
         return ""
     query = urlencode({word: value for word, value in words.items() if value})
     return f"{address}?{query}" if query else address
+
+
+def events(event: str, *, since: datetime, now: datetime) -> str:
+    """Return the address of the stored events of a kind, of the shortest time offered that holds `since`."""
+    spans = ((name, span) for name, (_, span) in event_search.RANGES.items())
+    covering = next((name for name, span in spans if now - span <= since), "2y")
+    return page(EVENTS, event=event, range=covering)
 
 
 def jobs(question: Question, **words: str) -> str:

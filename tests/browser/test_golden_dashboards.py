@@ -35,7 +35,7 @@ _WORDS = """(skipped) => {
 @pytest.fixture
 def weeks(transactional_db: None) -> None:
     """The demo's history of these weeks and some before, rolled up."""
-    day = FIRST - timedelta(days=35)
+    day = FIRST - timedelta(days=28)
     while day <= LAST + timedelta(days=9):
         capture.persist(history.day(day), Origin("demo", ""))
         day += timedelta(days=1)

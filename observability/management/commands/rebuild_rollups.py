@@ -3,7 +3,7 @@
 Pages and workers go on meanwhile. A run that was interrupted is gone on with by the same command.
 """
 
-import sys
+from argparse import ArgumentTypeError
 from datetime import UTC, date
 from typing import Any
 
@@ -19,7 +19,7 @@ class Command(BaseCommand):
     help = "Make the counts behind the dashboards anew from stored events; pages go on meanwhile."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--since", type=date.fromisoformat, help="first day, such as 2026-09-01, in UTC")
+        parser.add_argument("--since", type=_day, help="first day, such as 2026-09-01, in UTC")
         parser.add_argument(
             "--give-up", action="store_true", help="throw away what an interrupted run has left"
         )
@@ -46,11 +46,16 @@ class Command(BaseCommand):
                 raise CommandError("Another process rebuilds at this moment. Wait for it.") from None
             except ValueError as error:
                 raise CommandError(str(error)) from None
+            except KeyboardInterrupt:
+                raise CommandError(
+                    f"Stopped; nothing in use was touched. Go on: rebuild_rollups --since {since}"
+                ) from None
 
     def _rebuild(self, since: date) -> None:
         now = timezone.now()
         started = rebuild.begin(since, now=now)
-        if started.reached:
+        is_second = started.reached is not None
+        if is_second:
             self.stdout.write(f"Going on after {started.reached}, where an earlier run has got to.")
         events = 0
         left = rebuild.days(started, now=now)
@@ -59,6 +64,13 @@ class Command(BaseCommand):
                 events += count
                 bar.set_postfix_str(f"{day}, {events:,} events", refresh=False)
                 bar.update()
-        self.stdout.write(f"Done: {events:,} events counted anew since {since}.")
-        if not sys.stderr.isatty():
-            self.stdout.write("Dashboards count their days anew when somebody opens them.")
+        by_this = " by this run" if is_second else ""
+        self.stdout.write(f"Done: {events:,} events counted anew since {since}{by_this}.")
+        self.stdout.write("Dashboards count their days anew when somebody opens them.")
+
+
+def _day(written: str) -> date:
+    try:
+        return date.fromisoformat(written)
+    except ValueError:
+        raise ArgumentTypeError("write a day such as 2026-09-01") from None

@@ -24,6 +24,7 @@ from observability.models import (
 )
 from observability.people_sets import pack
 from observability.rollups.touched import Subject
+from tests.conftest import Staff
 from tests.observability.dashboards.made import at, booking, keep, keep_drafts, touch
 from tests.observability.dashboards.walked import behind, every
 
@@ -199,6 +200,20 @@ def test_behind_sign_ups_stand_those_of_the_period() -> None:
             "not_onboarded": [one for one in signed_up if not one.onboarded_at],
             "booked": [one for one in signed_up if one.first_booking_at],
             "insight": [one for one in signed_up if one.first_insight_at],
+            "booked_in_time": [
+                one
+                for one in signed_up
+                if one.first_booking_at
+                and one.first_booking_at - one.signed_up_at <= timedelta(hours=24)
+                and one.signed_up_at <= NOW - timedelta(hours=24)
+            ],
+            "insight_in_time": [
+                one
+                for one in signed_up
+                if one.first_insight_at
+                and one.first_insight_at - one.signed_up_at <= timedelta(days=7)
+                and one.signed_up_at <= NOW - timedelta(days=7)
+            ],
             "booked_insight": [one for one in signed_up if one.first_booking_at and one.first_insight_at],
             "step:2": [one for one in signed_up if one.onboarded_at or one.step_position >= 2],
             "step:0": [one for one in signed_up if one.onboarded_at or one.step],
@@ -307,3 +322,11 @@ def test_a_page_takes_one_statement_for_its_rows_and_counts_nothing() -> None:
             assert len(told) == 2, (kind, which)
             assert "count(" not in " ".join(told).lower()
     assert Booking.objects.exists()
+
+
+def test_the_way_back_leads_to_the_dashboard_with_the_same_question(staff: Staff) -> None:
+    client = staff("view_dashboard")
+    for kind, dashboard in (("people", "activation"), ("bookings", "show_rate"), ("drafts", "engagement")):
+        asked = "from=2026-11-01&to=2026-11-20&zone=Asia%2FKathmandu"
+        page = client.get(f"/admin/dashboards/rows/{kind}/?{asked}&which=").content.decode()
+        assert f'href="/admin/dashboards/{dashboard}/?{asked.replace("&", "&amp;")}"' in page

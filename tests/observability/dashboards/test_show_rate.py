@@ -188,7 +188,9 @@ def test_a_configured_baseline_is_everybodys(settings: Any) -> None:
     assert behind(figure.url, now=NOW) == 50
     target = dashboard.figure("show_rate").target
     assert target is not None
-    assert target.words == "15 to 25 % above the baseline: 96.6\u00a0% to 100.0\u00a0%"
+    assert (
+        target.words == "15 to 25 % above the baseline: 96.6\u00a0% to 100.0\u00a0% (100 % is all there is)"
+    )
     assert (target.low, target.high) == (pytest.approx(0.84 * 1.15), 1.0)
     settings.SHOW_RATE_BASELINE = (date(2026, 11, 1), date(2026, 11, 28))
     assert build().figure("show_rate").note.endswith("the baseline is not over (2026-11-01 to 2026-11-28).")

@@ -141,7 +141,7 @@ def test_every_figure_and_chart_has_words_and_its_links_lead_to_pages_that_there
             # A filter that there is not leads elsewhere.
             assert boss.get(url).status_code == 200, url
     assert "subject=message.send" in dashboard.figure("sync_success").url
-    assert "operation=message.send" in dashboard.figure("retry_rate").url
+    assert "event=sync_retry" in dashboard.figure("retry_rate").url
     # All the words of this dashboard are shown on it.
     words = list(definitions.WORDS)
     assert set(words[words.index("sync_success") :]) == set(keys)
