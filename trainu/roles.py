@@ -41,16 +41,17 @@ _VIEWER = (
     )
     | _of(
         "observability",
-        "view_apikey view_auditentry view_dashboard view_erasure view_errorminute view_event"
-        " view_eventdefinition view_forwarder view_forwardrejection view_heartbeat view_logline"
-        " view_purgerun view_quarantinedevent view_quarantinegroup view_retentionpolicy view_sync_health",
+        "view_alertrule view_apikey view_auditentry view_channel view_dashboard view_erasure view_errorminute"
+        " view_event view_eventdefinition view_forwarder view_forwardrejection view_heartbeat view_incident"
+        " view_logline view_notification view_purgerun view_quarantinedevent view_quarantinegroup"
+        " view_retentionpolicy view_silence view_sync_health",
     )
     | _of("django_q", "view_failure view_ormq view_schedule view_success view_task")
 )
 _OPERATOR = (
     _VIEWER
     | _of("sync", "redrive_deadletter discard_deadletter assign_deadletter retry_syncjob add_savedview")
-    | _of("observability", "reingest_quarantinegroup resend_forwardrejection")
+    | _of("observability", "reingest_quarantinegroup resend_forwardrejection work_incident")
 )
 _LEAD = (
     _OPERATOR
@@ -59,14 +60,14 @@ _LEAD = (
         "run_bulkoperation edit_deadletter reveal_deadletter pause_location turn_killswitch"
         " delete_savedview start_reconciliation add_location change_location",
     )
-    | _of("observability", "pause_forwarder export_event")
+    | _of("observability", "pause_forwarder export_event change_alertrule add_silence resend_notification")
 )
 _ADMIN = (
     _LEAD
     | _of("sync", "change_credential add_workflowaddress change_workflowaddress")
     | _of(
         "observability",
-        "add_apikey change_apikey export_auditentry add_eventdefinition change_eventdefinition"
+        "add_apikey change_apikey change_channel export_auditentry add_eventdefinition change_eventdefinition"
         " delete_eventdefinition change_retentionpolicy purge_retentionpolicy forget_contact",
     )
     | _of("auth", "add_user change_user view_user add_group change_group delete_group view_group")

@@ -1,5 +1,6 @@
 """The observer's rows, one noun a file. Whatever the database can hold as a constraint stands in Meta."""
 
+from observability.models.alert import AlertRule, MeasureMinute, RuleState
 from observability.models.api_key import ApiKey
 from observability.models.audit import AuditCheckpoint, AuditEntry, AuditLink, AuditVerification
 from observability.models.counter import CounterMinute, Reading
@@ -10,6 +11,7 @@ from observability.models.event import BackfilledDay, Event, SeenUuid
 from observability.models.event_definition import EventDefinition
 from observability.models.forwarding import Forwarder, ForwardRejection
 from observability.models.heartbeat import Heartbeat
+from observability.models.incident import Channel, Incident, IncidentMoment, Notification, Silence
 from observability.models.journey import Booking, DraftedMessage, InboundMessage
 from observability.models.log import LogLine
 from observability.models.people import ActiveDay, PeopleQuarter, Person, SampleLevel
@@ -27,6 +29,7 @@ from observability.models.rollup import (
 
 __all__ = [
     "ActiveDay",
+    "AlertRule",
     "ApiKey",
     "AuditCheckpoint",
     "AuditEntry",
@@ -34,6 +37,7 @@ __all__ = [
     "AuditVerification",
     "BackfilledDay",
     "Booking",
+    "Channel",
     "CountedDay",
     "CountedZone",
     "CounterMinute",
@@ -50,8 +54,12 @@ __all__ = [
     "Forwarder",
     "Heartbeat",
     "InboundMessage",
+    "Incident",
+    "IncidentMoment",
     "LatencyQuarter",
     "LogLine",
+    "MeasureMinute",
+    "Notification",
     "PeopleQuarter",
     "Person",
     "PurgeRun",
@@ -60,8 +68,10 @@ __all__ = [
     "Reading",
     "RetentionPolicy",
     "RollupRebuild",
+    "RuleState",
     "SampleLevel",
     "SeenUuid",
+    "Silence",
     "SyncQuarter",
     "TouchedDay",
     "Watermark",

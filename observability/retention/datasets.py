@@ -17,7 +17,7 @@ TWO_YEARS_AND_A_MONTH = 760
 
 def declare() -> None:
     """Register the observer's datasets; a second call changes nothing."""
-    register(*EVENTS, *LOGS, *REFUSED, *FIGURES, *MACHINERY, audit_log())
+    register(*EVENTS, *LOGS, *REFUSED, *FIGURES, *ALERTS, *MACHINERY, audit_log())
 
 
 EVENTS: tuple[Dataset, ...] = (
@@ -193,6 +193,34 @@ FIGURES: tuple[Dataset, ...] = (
         400,
         least=14,
         why="alerts compare weeks",
+    ),
+)
+
+ALERTS: tuple[Dataset, ...] = (
+    _figures(
+        "measure_minutes",
+        "What alerts have measured, by the minute",
+        "MeasureMinute",
+        "minute",
+        40,
+        least=31,
+        why="other terms of a rule are tried on the last 30 days",
+    ),
+    Rows(
+        name="incidents",
+        label="Incidents that are resolved, with what was told of them",
+        tables=(
+            Table(model="observability.Incident", at="resolved_at"),
+            Table(
+                model="observability.Notification",
+                at="created_at",
+                where=lambda: Q(incident__isnull=True) & ~Q(state="waiting"),
+            ),
+            Table(model="observability.Silence", at="ends_at"),
+        ),
+        default_days=400,
+        least_days=90,
+        why="who meets one again reads what was done about the last",
     ),
 )
 
