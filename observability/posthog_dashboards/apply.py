@@ -75,7 +75,7 @@ def carry_out(
 ) -> Outcome:
     """Do what the plan says; return how it went. before: called ahead of each action, and may raise."""
     outcome = Outcome()
-    ids = dict(made.ids)
+    ids, insight_ids = dict(made.ids), dict(made.insight_ids)
     by_key = {one.key: one for one in declared}
     silences, hopeless = 0, ""
     for action in made.actions:
@@ -83,7 +83,7 @@ def carry_out(
         try:
             if hopeless:
                 raise NotTried(hopeless)
-            _do(action, by_key, ids, client)
+            _do(action, by_key, ids, insight_ids, client)
         except Hopeless as reason:
             hopeless = str(reason)
             outcome.failed.append((action, hopeless))
@@ -100,7 +100,13 @@ def carry_out(
     return outcome
 
 
-def _do(action: Action, declared: dict[str, Dashboard], ids: dict[str, int], client: Client) -> None:
+def _do(
+    action: Action,
+    declared: dict[str, Dashboard],
+    ids: dict[str, int],
+    insight_ids: dict[str, int],
+    client: Client,
+) -> None:
     if action.kind == "dashboard":
         if action.verb == "create":
             ids[action.key] = client.create("dashboards/", dict(action.fields))["id"]
@@ -113,17 +119,17 @@ def _do(action: Action, declared: dict[str, Dashboard], ids: dict[str, int], cli
             raise NotTried("Its dashboard is not there.")
         board = ids[action.dashboard]
         if action.kind == "insight":
-            _do_insight(action, board, client)
+            _do_insight(action, board, insight_ids, client)
         elif action.kind == "text":
             client.change(f"dashboards/{board}/", {"tiles": [_text_tile(action, declared)]})
         else:
-            _lay_out(declared[action.dashboard], board, client)
+            _lay_out(declared[action.dashboard], board, insight_ids, client)
 
 
-def _do_insight(action: Action, board: int, client: Client) -> None:
+def _do_insight(action: Action, board: int, insight_ids: dict[str, int], client: Client) -> None:
     fields = dict(action.fields)
     if action.verb == "create":
-        client.create("insights/", fields | {"dashboards": [board]})
+        insight_ids[action.key] = client.create("insights/", fields | {"dashboards": [board]})["id"]
         return
     if "dashboards" in fields:
         fields["dashboards"] = sorted(action.boards | {board})
@@ -139,14 +145,20 @@ def _text_tile(action: Action, declared: dict[str, Dashboard]) -> Json:
     return {"id": action.id, "text": text | {"id": action.text_id}}
 
 
-def _lay_out(declared: Dashboard, board: int, client: Client) -> None:
-    """Give the tiles of ours that have no place theirs. Which is which, PostHog says once they are made."""
+def _lay_out(declared: Dashboard, board: int, insight_ids: dict[str, int], client: Client) -> None:
+    """Give the tiles of ours that have no place theirs. Which is which, PostHog says once they are made.
+
+    A copy carries our marker too, and stands where whoever made it wants it.
+    """
     places = plan.layouts(declared)
     document = client.get(f"dashboards/{board}/")
-    tiles = []
-    for tile in document.get("tiles") or []:
+    keys = {number: key for key, number in insight_ids.items()}
+    tiles, has_text = [], False
+    for tile in sorted(document.get("tiles") or [], key=lambda tile: tile["id"]):
         insight, text = tile.get("insight") or {}, tile.get("text") or {}
-        key = key_of(insight.get("description")) or key_of(text.get("body"))
+        key = keys.get(insight.get("id", 0))
+        if not insight and key_of(text.get("body")) == declared.text_key and not has_text:
+            key, has_text = declared.text_key, not tile.get("deleted")
         if key in places and not tile.get("layouts"):
             tiles.append({"id": tile["id"], "layouts": places[key]})
     if tiles:

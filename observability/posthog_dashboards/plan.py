@@ -46,12 +46,13 @@ class Action:
 @dataclass(frozen=True, slots=True)
 class Plan:
     """actions: in the order they can be done in. notes: what a person should look at. as_declared: things
-    that are right. ids: dashboards that are there, by key."""
+    that are right. ids, insight_ids: dashboards and insights of ours that are there, by key."""
 
     actions: tuple[Action, ...]
     notes: tuple[str, ...]
     as_declared: int
     ids: Mapping[str, int]
+    insight_ids: Mapping[str, int]
 
 
 Marked = TypeVar("Marked", FoundDashboard, FoundInsight)
@@ -79,7 +80,8 @@ def make(declared: Sequence[Dashboard], found: Found) -> Plan:
         actions += _removed_dashboard(lone_boards[key], insights, notes)
     differing = {(one.kind, one.key) for one in actions if one.verb != "remove" and one.kind != "layout"}
     ids = {key: board.id for key, board in boards.items()}
-    return Plan(tuple(actions), tuple(notes), checked - len(differing), ids)
+    insight_ids = {key: insight.id for key, insight in insights.items()}
+    return Plan(tuple(actions), tuple(notes), checked - len(differing), ids, insight_ids)
 
 
 def layouts(dashboard: Dashboard) -> dict[str, Json]:

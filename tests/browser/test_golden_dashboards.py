@@ -20,7 +20,7 @@ from trainu.demo import history
 
 FOLDER = Path(__file__).parent / "golden"
 # Weeks that are long over: nothing about them changes any more.
-FIRST, LAST = date(2026, 9, 7), date(2026, 10, 4)
+FIRST, LAST = date(2026, 9, 14), date(2026, 9, 27)
 NAMES = ("activation", "engagement", "show_rate", "sync_health")
 # How sync stands now is as it is now.
 _TODAYS = {"Now", "Locations now", "Integrations and workers now", "Dead letters"}

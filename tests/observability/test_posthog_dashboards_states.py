@@ -146,7 +146,7 @@ def theirs(project: Project) -> str:
     return json.dumps([things, tiles], sort_keys=True)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     early=st.lists(st.tuples(st.sampled_from(STEPS), st.integers(0, 9), st.integers(0, 9)), max_size=5),
     has_run=st.booleans(),
@@ -177,3 +177,20 @@ def test_one_run_is_enough_and_touches_nothing_of_anybody_else(
     boards, insights = ours(project, project.dashboards), ours(project, project.insights)
     assert {boards[one.key]["name"] for one in DECLARED} == {"Red", "Blue"}
     assert insights.keys() >= KEYS
+
+
+def test_a_copy_of_ours_on_our_dashboard_stands_where_somebody_wants_it(server: PostHogApp) -> None:
+    project = server.project = Project(url=server.url, page=100)
+    run(server)
+    board = ours(project, project.dashboards)["red"]
+    original = next(iter(ours(project, project.insights).values()))
+    copy = {name: original[name] for name in ("name", "description", "query")}
+    made = project.answer("POST", "/api/projects/1/insights/", copy | {"dashboards": [board["id"]]})
+    assert made
+    for tile in project.tiles.values():
+        tile["layouts"] = {}
+    before = theirs(project)
+    run(server)
+    assert theirs(project) == before
+    placed = {tile["insight"] for tile in project.tiles.values() if tile["layouts"] and tile["insight"]}
+    assert original["id"] in placed
