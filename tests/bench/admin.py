@@ -5,9 +5,6 @@ counts too, and nothing is kept from the time before. What is slower than the go
 """
 
 import os
-import statistics
-import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,10 +13,10 @@ from urllib.parse import parse_qs, urlsplit
 import psycopg
 
 from tests.bench import machine, mountain, service
+from tests.bench.pages import times as server_times
 
 LETTERS = 1_000_000
 ATTEMPTS_EACH = 5
-ASKED = 30
 GOAL_MS = 100
 
 
@@ -28,7 +25,7 @@ def main(letters: int) -> dict[str, Any]:
         folder = Path(parse_qs(urlsplit(url).query)["host"][0]).parent
         mountain.raise_it(connection, letters=letters, attempts=letters * ATTEMPTS_EACH)
         with machine.Watch(folder) as watch:
-            pages = {name: _times(path) for name, path in _pages(letters)}
+            pages = {name: server_times(path) for name, path in _pages(letters)}
         slow = [name for name, taken in pages.items() if taken["median_ms"] >= GOAL_MS]
         return {
             "bench": "admin",
@@ -40,39 +37,6 @@ def main(letters: int) -> dict[str, Any]:
             "goal_ms": GOAL_MS,
             "slower_than_goal": slow,
         }
-
-
-def _times(path: str) -> dict[str, Any]:
-    from django.core.cache import cache
-
-    client = _client()
-    print(path, file=sys.stderr, flush=True)
-    client.get(path)
-    taken = []
-    for _ in range(ASKED):
-        # What a page keeps for some seconds is not there for whoever comes first.
-        cache.clear()
-        started = time.perf_counter()
-        answer = client.get(path)
-        taken.append((time.perf_counter() - started) * 1e3)
-        if answer.status_code != 200:
-            raise RuntimeError(f"{path} has answered {answer.status_code}.")
-    taken.sort()
-    return {
-        "median_ms": round(statistics.median(taken), 1),
-        "p95_ms": round(taken[int(len(taken) * 0.95)], 1),
-        "kilobytes": round(len(answer.content) / 1024),
-    }
-
-
-def _client() -> Any:
-    from django.contrib.auth.models import User
-    from django.test import Client
-
-    user, _ = User.objects.get_or_create(username="bench", is_staff=True, is_superuser=True)
-    client = Client(HTTP_HOST="localhost")
-    client.force_login(user)
-    return client
 
 
 def _pages(count: int) -> Iterator[tuple[str, str]]:

@@ -20,9 +20,9 @@ from urllib.parse import parse_qs, urlsplit
 import psycopg
 
 from tests.bench import crowd, machine, raw_questions, service
+from tests.bench.pages import times as server_times
 
 EVENTS = 10_000_000
-ASKED = 30
 GOAL_MS = 100
 GOAL_GROWTH = 1.5
 LAG_AT_EVENTS_S = 5_000
@@ -64,7 +64,7 @@ def _at(events: int) -> dict[str, Any]:
         rebuilt_s = _rebuild(connection, first)
         connection.execute("vacuum analyze")
         with machine.Watch(folder) as watch:
-            pages = {name: _times(address) for name, address in _pages(first, until)}
+            pages = {name: server_times(address) for name, address in _pages(first, until)}
             raw = {name: raw_questions.ask(connection, name, first, until) for name in NAMES}
         return {
             "events": connection.execute("select count(*) from observability_event").fetchone()[0],
@@ -109,41 +109,6 @@ def _pages(first: date, last: date) -> list[tuple[str, str]]:
             pages.append((f"{name}, of a segment", f"{address}?{period}&segment=regular"))
     pages.append(("sync_health, live part", reverse("admin:dashboard_live", args=["sync_health"])))
     return pages
-
-
-def _times(address: str) -> dict[str, Any]:
-    from django.core.cache import cache
-
-    client = _client()
-    print(address, file=sys.stderr, flush=True)
-    began = time.perf_counter()
-    client.get(address)
-    first_ms = (time.perf_counter() - began) * 1e3
-    taken = []
-    for _ in range(ASKED):
-        cache.clear()
-        started = time.perf_counter()
-        answer = client.get(address)
-        taken.append((time.perf_counter() - started) * 1e3)
-        if answer.status_code != 200:
-            raise RuntimeError(f"{address} has answered {answer.status_code}.")
-    taken.sort()
-    return {
-        "median_ms": round(statistics.median(taken), 1),
-        "p95_ms": round(taken[int(len(taken) * 0.95)], 1),
-        "first_ms": round(first_ms),
-        "kilobytes": round(len(answer.content) / 1024),
-    }
-
-
-def _client() -> Any:
-    from django.contrib.auth.models import User
-    from django.test import Client
-
-    user, _ = User.objects.get_or_create(username="bench", is_staff=True, is_superuser=True)
-    client = Client(HTTP_HOST="localhost")
-    client.force_login(user)
-    return client
 
 
 def _disk(connection: psycopg.Connection) -> dict[str, int]:
