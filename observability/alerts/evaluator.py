@@ -69,10 +69,12 @@ def _evaluate(now: datetime) -> Evaluated:
 
 def _of_rule(rule: AlertRule, measure: Measure, now: datetime) -> list[str]:
     last = now.replace(second=0, microsecond=0) - MINUTE
-    for back in range(READ_AGAIN):
+    said = list(measure.read(last))
+    keep(measure, last, said)
+    for back in range(1, READ_AGAIN):
         minute = last - back * MINUTE
         keep(measure, minute, measure.read(minute))
-    groups = {said.group for said in measure.read(last)} | set(
+    groups = {one.group for one in said} | set(
         RuleState.objects.filter(rule=rule).values_list("group", flat=True)
     )
     return [_of_group(rule, measure, group, last, now) for group in sorted(groups)]

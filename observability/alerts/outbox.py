@@ -6,9 +6,8 @@ stays visible, and is told on another channel.
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Literal
 
 from django.db import connection, transaction
 
@@ -47,20 +46,12 @@ Outcome = Delivered | Again | Impossible
 Deliver = Callable[[Notification, Channel], Outcome]
 
 
-@dataclass(frozen=True, slots=True)
-class Turn:
-    """What one turn did. worked: how many were tried. next_due: whether more is due now."""
-
-    worked: int
-    outcomes: dict[Literal["sent", "again", "dead"], int] = field(default_factory=dict)
-
-
 def write(
     incident: Incident, act: str, *, channels: Iterable[str], is_silent: bool, now: datetime
 ) -> list[Notification]:
     """Write what is to be told about an incident, one row a channel; in the transaction of the change.
 
-    The same act of the same episode is written once. What resolves something that was never told is not told.
+    The same act of the same episode is written once.
     """
     written = []
     for channel in channels:
