@@ -116,7 +116,7 @@ def check_posthog() -> Finding:
     """Passive: how long the oldest event has been waiting. It never asks PostHog itself."""
     if not settings.POSTHOG_API_KEY:
         return Finding(Status.PASS, {"state": "off", "reason": "POSTHOG_API_KEY is not set"})
-    state = forwarder.load()
+    state = forwarder.look()
     now = timezone.now()
     lag = now - state.oldest_waiting_at if state.oldest_waiting_at else timedelta(0)
     late = lag > FORWARD_LAG or state.failures > 0 or state.paused_at is not None

@@ -11,8 +11,8 @@ from django.conf import settings
 from django.db import connection
 from django.db.models import Q
 
-from observability import watermark
-from observability.models import Forwarder, Watermark
+from observability import forwarder, watermark
+from observability.models import Watermark
 from observability.rollups import CONSUMER
 
 # Nobody acts differently for more.
@@ -42,7 +42,7 @@ def _positions() -> list[tuple[str, tuple[int, datetime, UUID]]]:
     counted = Watermark.objects.filter(consumer=CONSUMER).values_list("xid", flat=True).first() or 0
     positions = [("counted", (counted, _FIRST_TIME, UUID(int=0)))]
     if settings.POSTHOG_API_KEY:
-        state = Forwarder.objects.first() or Forwarder()
+        state = forwarder.look()
         reached = (state.position_timestamp or _FIRST_TIME, state.position_uuid or UUID(int=0))
         positions.append(("forwarded to PostHog", (state.position_xid, *reached)))
     return positions
