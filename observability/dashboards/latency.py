@@ -14,14 +14,13 @@ from django.db import connection
 
 from observability.dashboards import cells
 from observability.dashboards.cells import Span
-from observability.dashboards.points import Points
+from observability.dashboards.points import QUARTER, Points, quarter_of
 from observability.dashboards.question import Question
 from observability.timings import GAMMA
 
 # Enqueueing to success; an attempt; a webhook's first byte to stored.
 METRICS = ("settled", "ghl", "webhook")
 P50, P95, P99 = Fraction(50, 100), Fraction(95, 100), Fraction(99, 100)
-_QUARTER = timedelta(minutes=15)
 
 Histogram = dict[int, int]
 
@@ -83,10 +82,9 @@ def of_period(question: Question, over: Points, *, now: datetime) -> Took:
 
 def of_last_hour(*, now: datetime) -> dict[str, Histogram]:
     """Return the histograms since the quarter in which the last hour began, by metric."""
-    since = now - timedelta(hours=1)
-    since -= timedelta(seconds=since.timestamp() % _QUARTER.total_seconds())
+    since = quarter_of(now - timedelta(hours=1))
     found: dict[str, Histogram] = {metric: {} for metric in METRICS}
-    for _, metric, bucket, observations in _rows([since], since, now + _QUARTER):
+    for _, metric, bucket, observations in _rows([since], since, now + QUARTER):
         found[metric][bucket] = observations
     return found
 

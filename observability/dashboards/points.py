@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from observability.dashboards.question import Question, midnight
 
 HOURLY_UP_TO_DAYS = 2
-_QUARTER = timedelta(minutes=15)
+QUARTER = timedelta(minutes=15)
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,11 @@ def of(question: Question, *, now: datetime) -> Points:
     )
 
 
+def quarter_of(at: datetime) -> datetime:
+    """Return the beginning of the quarter of an hour that a moment is in."""
+    return at - timedelta(seconds=at.timestamp() % QUARTER.total_seconds())
+
+
 def _hours(question: Question, now: datetime) -> Points:
     """Every zone's offset is a whole number of quarters, and so is every change of it."""
     zone = ZoneInfo(question.zone)
@@ -62,7 +67,7 @@ def _hours(question: Question, now: datetime) -> Points:
                 break
             starts.append(at)
             labels.append(label)
-        at += _QUARTER
+        at += QUARTER
     often = Counter(hour for hour, _ in labels)
     names = [f"{hour} ({offset})" if often[hour] > 1 else hour for hour, offset in labels]
     return Points(names, starts, at, [])

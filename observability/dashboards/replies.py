@@ -10,11 +10,12 @@ from observability.dashboards.addresses import rows_url
 from observability.dashboards.cells import Span
 from observability.dashboards.estimates import ratio, share
 from observability.dashboards.panels import Figure
-from observability.dashboards.question import Question, midnight
+from observability.dashboards.question import Question
 from observability.rollups.messages import ANSWERED_WITHIN_HOURS
 
 # sent, answered: as `observability.dashboards.counting` keeps them, before the minutes that answers took.
 _NUMBERS = 2
+_ANSWERED_WITHIN = timedelta(hours=ANSWERED_WITHIN_HOURS)
 
 
 def responses(question: Question, *, now: datetime) -> list[Figure]:
@@ -24,7 +25,7 @@ def responses(question: Question, *, now: datetime) -> list[Figure]:
     by_day = cells.by_day(span, now=now)
     sent, answered, minutes = _answers(by_day, question, now=now)
     sent_before, answered_before, minutes_before = _answers(by_day, before, now=now)
-    is_settled = _is_over(question.last, question.zone, now=now)
+    is_settled = question.last in question.settled(_ANSWERED_WITHIN, now=now)
     note = "" if is_settled else "Messages of the last two days may still be answered; they are left out."
     return [
         share(
@@ -53,18 +54,9 @@ def _answers(
     by_day: dict[date, list[int]], question: Question, *, now: datetime
 ) -> tuple[int, int, float | None]:
     """Return messages, of these answered, and the median of the answers' minutes."""
-    rows = [
-        numbers
-        for day, numbers in by_day.items()
-        if question.first <= day <= question.last and _is_over(day, question.zone, now=now)
-    ]
+    rows = [by_day[day] for day in question.settled(_ANSWERED_WITHIN, now=now) if day in by_day]
     sent, answered = cells.total(rows, _NUMBERS)
     return sent, answered, _median(cells.histogram(rows, skipped=_NUMBERS))
-
-
-def _is_over(day: date, zone: str, *, now: datetime) -> bool:
-    """Whether a day has been over for as long as an answer may take."""
-    return midnight(day + timedelta(days=1), zone) + timedelta(hours=ANSWERED_WITHIN_HOURS) <= now
 
 
 def _median(counts: dict[int, int]) -> float | None:

@@ -11,6 +11,7 @@ from django.db.models import Q, Sum
 from observability import health
 from observability.dashboards import sync_pages
 from observability.dashboards.panels import Cell, Listing, Table
+from observability.dashboards.points import quarter_of
 from observability.dashboards.question import Question
 from observability.dashboards.sync_pages import page
 from observability.health import LANE_SILENT, Finding, Status
@@ -20,7 +21,6 @@ from sync.stats.flight import Place
 from trainu import schedules
 
 _DAY = timedelta(hours=24)
-_QUARTER_S = 900
 MOST_WORKERS = 100
 _STATES = {"active": "Active", "paused": "Paused", "misconfigured": "Misconfigured"}
 _BREAKERS = {"closed": "Answers", "open": "Does not answer", "ramping": "Answers again, let by in steps"}
@@ -118,8 +118,7 @@ def workers(*, now: datetime) -> Listing:
 
 def _settled(ids: Sequence[str], now: datetime) -> dict[str, tuple[int, int]]:
     """Return how many jobs of each location succeeded, and were settled at all."""
-    since = now - _DAY
-    since -= timedelta(seconds=since.timestamp() % _QUARTER_S)
+    since = quarter_of(now - _DAY)
     rows = SyncQuarter.objects.filter(
         location_id__in=ids, quarter__gte=since, quarter__lte=now, outcome__in=("ok", "dropped")
     )

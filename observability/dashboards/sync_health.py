@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from observability import counters
 from observability.counters import Counter
-from observability.dashboards import attempts, budget, latency, live_status, points, sync_pages
+from observability.dashboards import attempts, budget, freshness, latency, live_status, points, sync_pages
 from observability.dashboards.attempts import Counted
 from observability.dashboards.intervals import wilson
 from observability.dashboards.latency import P50, P95, P99, Took
@@ -20,8 +20,6 @@ from observability.dashboards.panels import Chart, Dashboard, Figure, Lines, Sec
 from observability.dashboards.points import Points
 from observability.dashboards.question import Question
 from observability.dashboards.sync_pages import page
-from observability.models import Watermark
-from observability.rollups import CONSUMER
 from sync.stats import backlog, locations, processing
 from sync.stats.dead_letters import Letters
 
@@ -46,7 +44,7 @@ def build(question: Question, *, now: datetime) -> Dashboard:
     return Dashboard(
         NAME,
         TITLE,
-        Watermark.objects.filter(consumer=CONSUMER).values_list("moved_at", flat=True).first(),
+        freshness.counted_at(),
         [
             *live_status.sections(question, letters, now=now),
             Section("How jobs end", _ends(question, counted, now), _trends(question, over, counted)),
