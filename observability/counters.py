@@ -26,6 +26,8 @@ class Counter(StrEnum):
     DEADLOCK = "deadlock"
     LOG_LINE_DROPPED = "log_line_dropped"
     SENTRY_EVENT_DROPPED = "sentry_event_dropped"
+    # Seconds in which PostgreSQL did not answer, counted by whoever asked; carried when it answers again.
+    DATABASE_AWAY = "database_away"
     # An attempt of sync that ended nothing and cost no try; label: its code.
     SYNC_DEFERRED = "sync_deferred"
 

@@ -5,25 +5,18 @@ GoHighLevel outside of any transaction, and saves both new tokens in one; who di
 turn to the next after REFRESH_LEASE, within the 30 s in which GoHighLevel repeats its answer.
 """
 
-import base64
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from cryptography.fernet import Fernet, InvalidToken, MultiFernet
-from django.conf import settings
 from django.db import transaction
 from pydantic import SecretStr
 
 from sync.ghl.oauth import REFRESH_BEFORE, Tokens
 from sync.models import Credential
+from trainu.encryption import Unreadable, open_sealed, seal
 
 REFRESH_LEASE = timedelta(seconds=20)
-
-
-class Unreadable(Exception):
-    """The tokens were encrypted with a key that is not configured any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +49,10 @@ def held(location_id: str) -> Held | None:
     row = Credential.objects.filter(pk=location_id).first()
     if row is None:
         return None
-    refresh = _opened(row.refresh_token)
-    return Held(_opened(row.access_token), refresh if refresh.get_secret_value() else None, row.expires_at)
+    refresh = open_sealed(row.refresh_token)
+    return Held(
+        open_sealed(row.access_token), refresh if refresh.get_secret_value() else None, row.expires_at
+    )
 
 
 def begin_refresh(location_id: str, *, now: datetime, refused: SecretStr | None = None) -> Held | None:
@@ -74,7 +69,7 @@ def begin_refresh(location_id: str, *, now: datetime, refused: SecretStr | None 
             return None
         if row.refreshing_until is not None and row.refreshing_until > now:
             return None
-        is_refused = refused is not None and _opened(row.access_token) == refused
+        is_refused = refused is not None and open_sealed(row.access_token) == refused
         if not is_refused and row.expires_at > now + REFRESH_BEFORE:
             return None
         Credential.objects.filter(pk=location_id).update(refreshing_until=now + REFRESH_LEASE)
@@ -95,7 +90,7 @@ def encrypt_anew(on_unreadable: Callable[[str], None] | None = None) -> int:
     changed = 0
     for row in Credential.objects.iterator():
         try:
-            access, refresh = _sealed(_opened(row.access_token)), _sealed(_opened(row.refresh_token))
+            access, refresh = seal(open_sealed(row.access_token)), seal(open_sealed(row.refresh_token))
         except Unreadable:
             if on_unreadable is None:
                 raise
@@ -120,32 +115,10 @@ def _save(
         location_id=location_id,
         defaults={
             "kind": kind,
-            "access_token": _sealed(access),
-            "refresh_token": _sealed(refresh or SecretStr("")),
+            "access_token": seal(access),
+            "refresh_token": seal(refresh or SecretStr("")),
             "expires_at": expires_at,
             "refreshed_at": now,
             "refreshing_until": None,
         },
     )
-
-
-def _fernet() -> MultiFernet:
-    keys = [word.strip() for word in str(settings.CREDENTIAL_KEYS).split(",") if word.strip()]
-    # Any text is a key: Fernet wants 32 bytes.
-    return MultiFernet(
-        [Fernet(base64.urlsafe_b64encode(hashlib.sha256(key.encode()).digest())) for key in keys]
-    )
-
-
-def _sealed(token: SecretStr) -> bytes:
-    return _fernet().encrypt(token.get_secret_value().encode())
-
-
-def _opened(sealed: bytes | memoryview) -> SecretStr:
-    try:
-        return SecretStr(_fernet().decrypt(bytes(sealed)).decode())
-    except InvalidToken:
-        raise Unreadable(
-            "The tokens of this location cannot be decrypted: TRAINU_CREDENTIAL_KEYS lacks the key they were"
-            " encrypted with. Put it back, or enter the tokens again."
-        ) from None

@@ -21,6 +21,7 @@ from sync.ghl import oauth
 from sync.ghl.errors import Code, Outcome, Verdict
 from sync.ghl.oauth import Client, Tokens
 from sync.ghl.transport import Carrier
+from trainu.encryption import Unreadable
 
 # A token that staff enter is used by every lane within this time.
 HELD_S = 10.0
@@ -80,7 +81,7 @@ class Keeper:
     async def _ask_database(self, location_id: str) -> Held | None:
         try:
             held = await self._database(credentials.held, location_id)
-        except credentials.Unreadable:
+        except Unreadable:
             held = None
         if held is None:
             self._held.pop(location_id, None)

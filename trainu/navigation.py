@@ -66,6 +66,21 @@ SECTIONS = (
         ),
     ),
     Section(
+        "Alerts",
+        (
+            Item("Incidents", "admin:observability_incident_changelist", "observability.view_incident"),
+            Item("Alert rules", "admin:observability_alertrule_changelist", "observability.view_alertrule"),
+            Item("Silences", "admin:observability_silence_changelist", "observability.view_silence"),
+            Item("Channels", "admin:observability_channel_changelist", "observability.view_channel"),
+            Item(
+                "Notifications",
+                "admin:observability_notification_changelist",
+                "observability.view_notification",
+            ),
+            Item("Runbooks", "admin:runbooks", "observability.view_incident"),
+        ),
+    ),
+    Section(
         "Observe",
         (
             Item("Events", "admin:events", "observability.view_event"),

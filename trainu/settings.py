@@ -167,10 +167,10 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 6 * 1024 * 1024
 Q_CLUSTER = {
     "name": "trainu",
     "orm": "default",
-    # Seven lanes, each beside its successor for up to 35 s, and six for the rest. That needs no cluster of
+    # Nine lanes, each beside its successor for up to 35 s, and six for the rest. That needs no cluster of
     # its own: of what is no lane only purge, erasures and reconciliation take more than moments,
     # and a lane that has to wait for them has a predecessor at work. An idle worker is 5 MB.
-    "workers": env.number("TRAINU_WORKERS", 20, minimum=4),
+    "workers": env.number("TRAINU_WORKERS", 24, minimum=4),
     # A lane runs 95 s; the guard ends a task at 113 s. `retry` counts from when a cluster takes a task out of
     # the queue into its memory, so it covers two such times: the wait there, and the run. The wait is no
     # longer, because only two tasks are in memory (one in the queue between the processes, one in the hand
@@ -253,6 +253,27 @@ AUDIT_KEEP_UNDER_A_YEAR = env.flag("TRAINU_AUDIT_KEEP_UNDER_A_YEAR")
 AUDIT_KEY = env.secret("TRAINU_AUDIT_KEY") or SECRET_KEY
 # One request in N becomes an api_response_time and a database_query_time event; histograms see all.
 TIMING_SAMPLE_EVERY = env.number("TRAINU_TIMING_SAMPLE_EVERY", 100)
+
+# --- alerts ------------------------------------------------------------------------------------
+
+# Where people reach this service: what links in alerts begin with.
+PUBLIC_URL = env.text("TRAINU_PUBLIC_URL", "http://127.0.0.1:8000").rstrip("/")
+# PagerDuty's Events API v2; EU accounts have an address of their own.
+PAGERDUTY_URL = env.text("PAGERDUTY_URL", "https://events.pagerduty.com").rstrip("/")
+# For when PostgreSQL, where the channel's key stands, does not answer: processes then page by themselves.
+PAGERDUTY_ROUTING_KEY = env.secret("PAGERDUTY_ROUTING_KEY")
+# smtp://user:password@host:587?tls=starttls; smtps:// for TLS from the first byte.
+EMAIL_URL = env.secret("EMAIL_URL")
+EMAIL_FROM = env.text("EMAIL_FROM", "TrainU observability <observability@localhost>")
+# The hour (UTC) from which the daily digest goes out.
+DIGEST_HOUR = env.number("TRAINU_DIGEST_HOUR", 7)
+# Pinged after each complete evaluation of the alerts: who hears nothing for five minutes calls somebody.
+HEARTBEAT_URL = env.secret("HEARTBEAT_URL")
+# Sentry's page of issues, to which incidents link, such as https://sentry.io/organizations/NAME/issues/.
+SENTRY_ISSUES_URL = env.text("SENTRY_ISSUES_URL")
+
+# --- what dashboards hold figures against --------------------------------------------------------
+
 # What show-rates are held against: each trainer's first four full weeks, or two days as
 # 2026-01-05/2026-02-01, which are then the first and last of everybody's.
 SHOW_RATE_BASELINE = env.days("TRAINU_SHOW_RATE_BASELINE", otherwise="first-4-weeks")

@@ -1,6 +1,6 @@
 """The observer's rows, one noun a file. Whatever the database can hold as a constraint stands in Meta."""
 
-from observability.models.alert import AlertRule, MeasureMinute, RuleState
+from observability.models.alert import AlertRule, Evaluation, MeasureMinute, RuleState
 from observability.models.api_key import ApiKey
 from observability.models.audit import AuditCheckpoint, AuditEntry, AuditLink, AuditVerification
 from observability.models.counter import CounterMinute, Reading
@@ -46,6 +46,7 @@ __all__ = [
     "DurationMinute",
     "Erasure",
     "ErrorMinute",
+    "Evaluation",
     "Event",
     "EventDefinition",
     "EventHour",

@@ -31,6 +31,9 @@ class AlertRule(models.Model):
         default=0, help_text="With fewer cases in the window nothing is known."
     )
     min_bad = models.PositiveIntegerField(default=0, help_text="With fewer bad cases nothing fires.")
+    needs_confidence = models.BooleanField(
+        default=False, help_text="A share fires only where chance alone explains it in one case of forty."
+    )
     for_minutes = models.PositiveIntegerField(default=0, help_text="Beyond the threshold for so long.")
     recovery_minutes = models.PositiveIntegerField(default=5, help_text="Within the bound for so long.")
     repeat_minutes = models.PositiveIntegerField(
@@ -57,6 +60,27 @@ class AlertRule(models.Model):
 
     def __str__(self) -> str:
         return self.title
+
+
+class Evaluation(models.Model):
+    """How the rules were looked at last: one row. digest_on: of which day the digest was written last.
+
+    broken: codes of rules whose measure broke. pinged_at: when the dead man's switch last heard of us.
+    """
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1)
+    evaluated_at = models.DateTimeField(null=True, help_text="When all rules were last looked at.")
+    broken = ArrayField(models.CharField(max_length=40), default=list)
+    digest_on = models.DateField(null=True)
+    pinged_at = models.DateTimeField(null=True)
+    ping_code = models.CharField(max_length=64, blank=True, help_text="Why the last ping failed.")
+
+    class Meta:
+        default_permissions = ()
+        constraints = [models.CheckConstraint(condition=Q(id=1), name="there_is_one_evaluation")]
+
+    def __str__(self) -> str:
+        return "Evaluation"
 
 
 class MeasureMinute(models.Model):

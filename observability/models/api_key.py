@@ -19,6 +19,9 @@ class ApiKey(models.Model):
         SYNC_KILL = "sync:kill", "Turn the kill switch for messages on and off"
         SYNC_REVEAL = "sync:reveal", "See what is masked in dead letters"
         DASHBOARDS_READ = "dashboards:read", "Read the numbers of the dashboards"
+        METRICS_READ = "metrics:read", "Read the figures of operation, as Prometheus does"
+        ALERTS_READ = "alerts:read", "Read incidents and alert rules"
+        ALERTS_WORK = "alerts:work", "Acknowledge and resolve incidents, silence alerts"
 
     name = models.CharField(max_length=80, unique=True, help_text="Who uses it, such as booking-app.")
     prefix = models.CharField(max_length=16, unique=True, editable=False)
@@ -52,6 +55,9 @@ class ApiKey(models.Model):
                         "sync:kill",
                         "sync:reveal",
                         "dashboards:read",
+                        "metrics:read",
+                        "alerts:read",
+                        "alerts:work",
                     ],
                 ),
                 name="api_key_scopes_are_known",

@@ -36,6 +36,10 @@ class Incident(models.Model):
     acknowledged_by = models.CharField(max_length=80, blank=True)
     resolved_at = models.DateTimeField(null=True)
     resolved_by = models.CharField(max_length=80, blank=True, help_text="Who, or recovery.")
+    first_report_at = models.DateTimeField(
+        null=True, help_text="When it was reported first; SEV1 within a day."
+    )
+    final_report_at = models.DateTimeField(null=True, help_text="When it was reported in full; within three.")
     owner = models.CharField(max_length=80, blank=True)
     told_at = models.DateTimeField(null=True, help_text="When somebody was told last.")
 

@@ -24,6 +24,7 @@ from sync.models import Budget, Credential, Location
 from trainu.admin_records import Explained, history_only
 from trainu.admin_rendering import code, pill
 from trainu.admin_site import site
+from trainu.encryption import Unreadable
 
 PAUSE = "sync.pause_location"
 CHANGE = "sync.change_location"
@@ -288,7 +289,7 @@ def _renewal(row: Location) -> str:
     """Return what will become of a location's token."""
     try:
         held = credentials.held(row.pk)
-    except credentials.Unreadable as error:
+    except Unreadable as error:
         return str(error)
     if held is None or held.expires_at is None:
         return "It lasts until it is replaced."

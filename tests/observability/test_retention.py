@@ -209,7 +209,7 @@ STANDING = {
     # One row a person, whose first booking may be years ago; one row; one a rebuild by hand.
     *("Person", "SampleLevel", "RollupRebuild"),
     # One row a rule, a rule and group, a way to tell; lines of a timeline go with their incident.
-    *("AlertRule", "RuleState", "Channel", "IncidentMoment"),
+    *("AlertRule", "RuleState", "Evaluation", "Channel", "IncidentMoment"),
     # The anchors of the audit log, one a day, and the proofs of erasures: both outlive what they prove.
     *("AuditCheckpoint", "Erasure"),
     # The chain goes with its entries, and log lines and entries by the day.

@@ -10,6 +10,7 @@ from pytest_django import Settings
 from sync import credentials
 from sync.ghl.oauth import Tokens
 from sync.models import Location
+from trainu.encryption import Unreadable
 
 pytestmark = pytest.mark.django_db
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
@@ -88,5 +89,5 @@ def test_keys_can_be_rotated_without_losing_a_token(settings: Settings) -> None:
 def test_a_lost_key_is_said_and_what_to_do(settings: Settings) -> None:
     hold()
     settings.CREDENTIAL_KEYS = "another-key"
-    with pytest.raises(credentials.Unreadable, match="Put it back"):
+    with pytest.raises(Unreadable, match="Put it back"):
         credentials.held("loc-1")
