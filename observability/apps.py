@@ -9,11 +9,13 @@ class ObservabilityConfig(AppConfig):
 
     def ready(self) -> None:
         from observability import rate_limit, receivers
+        from observability.alerts.measures import catalog as measures
         from observability.dashboards import catalog
         from observability.errors import sentry
         from trainu import scopes
 
         receivers.connect()
         catalog.declare()
+        measures.declare()
         scopes.recognise_by(rate_limit.admit)
         sentry.configure()

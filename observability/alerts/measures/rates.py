@@ -5,17 +5,16 @@ counted as the counters count it.
 """
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from django.db import connection
 
-from observability.alerts.measures import Measure, Said, register
+from observability.alerts.measures import Measure, Said
 from observability.counters import Counter
 from observability.timings import bucket_of
 from trainu.faults import Severity
 
-_MINUTE = timedelta(minutes=1)
 SLOW_QUERY_S = 2.0
 
 _SYNC = """
@@ -42,8 +41,8 @@ select (select coalesce(sum(errors), 0) from observability_errorminute
         where event = 'message_drafted' and minute = %(minute)s)
 """
 _WORST = """
-select coalesce(sum(errors), 0) from observability_errorminute
-where minute = %(minute)s and severity = %(worst)s
+select code, sum(errors) from observability_errorminute
+where minute = %(minute)s and severity = %(worst)s group by code order by code
 """
 _COUNTED = """
 select coalesce(sum(count), 0) from observability_counterminute
@@ -82,10 +81,10 @@ def drafts(minute: datetime) -> Iterable[Said]:
 
 
 def worst_faults(minute: datetime) -> Iterable[Said]:
-    """Faults of SEV1. The minute at hand counts too: nobody waits for its end."""
-    [ended] = _asked(_WORST, minute, worst=Severity.SEV1.value)
-    [at_hand] = _asked(_WORST, minute + _MINUTE, worst=Severity.SEV1.value)
-    return [Said(bad=ended + at_hand)]
+    """Faults of SEV1, each code by itself: one incident must not hide another."""
+    with connection.cursor() as cursor:
+        cursor.execute(_WORST, {"minute": minute, "worst": Severity.SEV1.value})
+        return [Said(), *(Said(code, bad=float(number)) for code, number in cursor.fetchall())]
 
 
 def _counter(counter: Counter) -> Any:
@@ -96,22 +95,26 @@ def _counter(counter: Counter) -> Any:
     return read
 
 
-register(
+MEASURES = (
     Measure(
         "sync_failure_rate", "rate", "share", "Jobs given up, of jobs settled", sync_failures, "admin:errors"
-    )
-)
-register(Measure("error_rate", "rate", "share", "Errors, of requests and attempts", errors, "admin:errors"))
-register(
-    Measure("query_time", "rate", "share", "Queries slower than two seconds", slow_queries, "admin:logs")
-)
-register(
-    Measure("draft_failure_rate", "rate", "share", "Attempts at a draft that failed", drafts, "admin:errors")
-)
-register(Measure("sev1_fault", "count", "number", "Faults of SEV1", worst_faults, "admin:errors"))
-register(Measure("deadlocks", "count", "number", "Deadlocks", _counter(Counter.DEADLOCK), "admin:logs"))
-register(
+    ),
+    Measure("error_rate", "rate", "share", "Errors, of requests and attempts", errors, "admin:errors"),
+    Measure("query_time", "rate", "share", "Queries slower than two seconds", slow_queries, "admin:logs"),
+    Measure("draft_failure_rate", "rate", "share", "Attempts at a draft that failed", drafts, "admin:errors"),
+    # Nobody waits for the end of the minute.
+    Measure("sev1_fault", "count", "number", "Faults of SEV1", worst_faults, "admin:errors", at_hand=True),
+    Measure("deadlocks", "count", "number", "Deadlocks", _counter(Counter.DEADLOCK), "admin:logs"),
     Measure(
         "log_drops", "count", "number", "Log lines lost", _counter(Counter.LOG_LINE_DROPPED), "admin:logs"
-    )
+    ),
+    Measure(
+        "database_down",
+        "count",
+        "seconds",
+        "Seconds in which PostgreSQL did not answer",
+        _counter(Counter.DATABASE_AWAY),
+        "admin:logs",
+        at_hand=True,
+    ),
 )
