@@ -17,6 +17,7 @@ from django.db.backends.signals import connection_created
 from django.db.models.signals import post_migrate, post_save
 
 from observability import counters, definitions, heartbeats, sync_receivers, task_context, tasks, timings
+from observability.alerts import rules
 from observability.audit import receivers as audited
 from observability.capture import capture
 from observability.catalog.onboarding import UserLoggedIn, UserRegistered
@@ -67,6 +68,7 @@ _AFTER_MIGRATION = [
         tasks.make_partitions_ahead,
         tasks.mirror_schedules,
         policies.mirror,
+        rules.seed,
     )
 ]
 

@@ -125,7 +125,8 @@ Change = Literal["", "fires", "recovers"]
 
 def step(terms: Terms, state: State, reading: Reading) -> tuple[State, Change]:
     """Return where the rule stands after a reading, and whether it fires or recovers by it."""
-    if state.starts and reading.at - state.starts[0] >= FLAPPING_WITHIN:
+    # While it fires, no start is forgotten: what flaps all day would be well every other hour by that.
+    if state.starts and state.phase is not Phase.FIRING and reading.at - state.starts[0] >= FLAPPING_WITHIN:
         state = replace(state, starts=tuple(at for at in state.starts if reading.at - at < FLAPPING_WITHIN))
     if reading.value is None or (reading.sample is not None and reading.sample < terms.min_sample):
         # Nothing is known: whatever was counted towards a change is begun anew, and nothing changes.

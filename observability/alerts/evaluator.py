@@ -1,25 +1,32 @@
 """Look at every rule: ask its measure, keep what it said, and let incidents begin and end.
 
-The rule: one process at a time, by a lock; each rule in a transaction of its own, so that a broken measure
-costs its own rule and no other, and is reported. A rule's window is added up from the minutes that were kept.
+The rule: one process at a time, by a lock. A measure that breaks costs its own rule and no other, and is
+reported. A change and the incident that it opens or resolves commit together. Minutes that nobody looked at
+are looked at afterwards, one after the other, so that what was counted in them is not lost.
 """
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from django.db import connection, transaction
+from django.db.models import Q
 
-from observability.alerts import incidents, measures, rules
-from observability.alerts.evaluation import Phase, Reading, State, step
-from observability.alerts.measures import Measure, Said
+from observability.alerts import clocks, incidents, measures, minutes, replay, rules
+from observability.alerts.evaluation import Change, Phase, Reading, State, step
+from observability.alerts.measures import MOST_GROUPS, OTHERS, Measure, Said
+from observability.alerts.minutes import MINUTE, Asked
 from observability.errors import reporting
-from observability.models import AlertRule, Incident, MeasureMinute, RuleState
+from observability.models import AlertRule, MeasureMinute, RuleState
+from trainu.bounded_query import bounded
 
 # Counters are carried every few seconds, and events rolled up a second later: the minutes before the last
 # one may have grown.
 READ_AGAIN = 3
-MINUTE = timedelta(minutes=1)
+# Minutes further back are not made up for: an evaluator that is away for so long has been told by others.
+MOST_MISSED = 180
+MEASURE_LIMIT_MS = 5_000
 _LOCK = 0x7472_6169_6E75_0A11
 
 
@@ -33,117 +40,219 @@ class Evaluated:
     broken: tuple[str, ...]
 
 
-def evaluate(*, now: datetime) -> Evaluated | None:
-    """Evaluate every enabled rule; None where another process is at it."""
+@dataclass(slots=True)
+class _Look:
+    """A rule that is looked at. first, last: the minutes to be judged, several where some were missed."""
+
+    rule: AlertRule
+    measure: Measure
+    states: Mapping[str, RuleState]
+    first: datetime
+    last: datetime
+    is_new: bool
+    kept: list[MeasureMinute] = field(default_factory=list)
+
+    @property
+    def groups(self) -> list[str]:
+        return sorted({"", *self.states, *(one.group for one in self.kept)})
+
+    def asked(self) -> list[Asked]:
+        """The windows that end with the last minute."""
+        window = self.rule.window_minutes
+        return [Asked(self.measure, group, window, self.last) for group in self.groups]
+
+
+@dataclass(slots=True)
+class _Outcome:
+    """What is written at the end, and counted. gone: states that say nothing any more."""
+
+    states: list[RuleState] = field(default_factory=list)
+    gone: list[RuleState] = field(default_factory=list)
+    changes: list[Change] = field(default_factory=list)
+
+
+def evaluate(*, now: datetime, only: frozenset[str] | None = None) -> Evaluated | None:
+    """Evaluate every enabled rule, or these only; None where another process is at it.
+
+    Without `only`, what is due of open incidents is told as well.
+    """
     with connection.cursor() as cursor:
         cursor.execute("select pg_try_advisory_lock(%s)", [_LOCK])
         if not cursor.fetchone()[0]:
             return None
     try:
-        return _evaluate(now)
+        return _evaluate(now, only)
     finally:
         with connection.cursor() as cursor:
             cursor.execute("select pg_advisory_unlock(%s)", [_LOCK])
 
 
-def _evaluate(now: datetime) -> Evaluated:
-    fired = recovered = looked_at = 0
-    broken = []
-    for rule in AlertRule.objects.filter(is_enabled=True):
-        measure = measures.find(rule.code)
-        if measure is None:
-            continue
-        looked_at += 1
-        try:
-            changes = _of_rule(rule, measure, now)
-        except Exception as error:  # noqa: BLE001 - one broken measure must not silence the other rules
-            broken.append(rule.code)
-            reporting.report(error, event="alert_not_evaluated", rule=rule.code)
-            continue
-        fired += changes.count("fires")
-        recovered += changes.count("recovers")
-    for incident in Incident.objects.filter(state=Incident.State.OPEN).select_related("rule"):
-        incidents.repeat(incident, now=now)
-    return Evaluated(looked_at, fired, recovered, tuple(broken))
-
-
-def _of_rule(rule: AlertRule, measure: Measure, now: datetime) -> list[str]:
-    last = now.replace(second=0, microsecond=0) - MINUTE
-    said = list(measure.read(last))
-    keep(measure, last, said)
-    for back in range(1, READ_AGAIN):
-        minute = last - back * MINUTE
-        keep(measure, minute, measure.read(minute))
-    groups = {one.group for one in said} | set(
-        RuleState.objects.filter(rule=rule).values_list("group", flat=True)
+def _evaluate(now: datetime, only: frozenset[str] | None) -> Evaluated:
+    all_rules = [one for one in AlertRule.objects.all() if only is None or one.code in only]
+    states: dict[str, dict[str, RuleState]] = {}
+    for state in RuleState.objects.filter(rule__in=[one.code for one in all_rules]):
+        states.setdefault(state.rule_id, {})[state.group] = state
+    looks: list[_Look] = []
+    broken: list[str] = []
+    for rule in all_rules:
+        measure = measures.find(rule.code) if rule.is_enabled else None
+        if measure is not None:
+            with _on_its_own(rule, broken):
+                looks.append(_ask(rule, measure, states.get(rule.code, {}), now))
+    minutes.keep([row for look in looks for row in look.kept])
+    readings = iter(minutes.windows([one for look in looks for one in look.asked()]))
+    outcome = _Outcome()
+    for look in looks:
+        of_groups = {group: next(readings) for group in look.groups}
+        with _on_its_own(look.rule, broken):
+            _settle(look, of_groups, outcome, now)
+    _write(outcome)
+    if only is None:
+        _switch_off(all_rules, states)
+        incidents.tend(now=now)
+        clocks.remind(now=now)
+    changes = outcome.changes
+    return Evaluated(
+        len(looks) + len(broken),
+        changes.count("fires"),
+        changes.count("recovers"),
+        tuple(dict.fromkeys(broken)),
     )
-    return [_of_group(rule, measure, group, last, now) for group in sorted(groups)]
 
 
-@transaction.atomic
-def _of_group(rule: AlertRule, measure: Measure, group: str, minute: datetime, now: datetime) -> str:
-    kept, _ = RuleState.objects.select_for_update().get_or_create(
-        rule=rule, group=group, defaults={"phase": Phase.OK, "evaluated_at": now}
-    )
-    reading = window(rule, measure, group, minute)
-    before = State(Phase(kept.phase), kept.since, kept.well_since, tuple(kept.starts))
-    after, change = step(rules.terms(rule), before, reading)
-    kept.phase, kept.since, kept.well_since = after.phase, after.since, after.well_since
-    kept.starts, kept.value, kept.sample, kept.evaluated_at = (
-        list(after.starts),
-        reading.value,
-        reading.sample,
-        now,
-    )
-    kept.save()
-    words = in_words(measure, reading)
-    title = f"{rule.title}: {group}" if group else rule.title
-    if change == "fires":
-        incidents.fire(rule, group, title=title, words=words, value=reading.value, now=now)
-    elif change == "recovers":
-        incidents.recover(rule, group, words=words, now=now)
-    return change
+@contextmanager
+def _on_its_own(rule: AlertRule, broken: list[str]) -> Iterator[None]:
+    """Let what breaks cost one rule; but where PostgreSQL itself is away, there is nothing to go on with."""
+    try:
+        yield
+    except Exception as error:
+        if not connection.is_usable():
+            raise
+        broken.append(rule.code)
+        reporting.report(error, event="alert_not_evaluated", rule=rule.code)
 
 
-def keep(measure: Measure, minute: datetime, said: Iterable[Said]) -> None:
-    """Keep what a measure said of a minute, in place of what it said before."""
-    rows = [
-        MeasureMinute(
-            measure=measure.code,
-            group=one.group[:64],
-            minute=minute,
-            value=one.value,
-            bad=None if measure.kind == "level" else one.bad,
-            total=None if measure.kind == "level" else one.total,
-        )
-        for one in said
-    ]
-    MeasureMinute.objects.bulk_create(
-        rows,
+def _ask(rule: AlertRule, measure: Measure, states: Mapping[str, RuleState], now: datetime) -> _Look:
+    """Return a rule with what its measure says of the minutes that are to be read."""
+    at_hand = now.replace(second=0, microsecond=0)
+    late = timedelta(0) if measure.at_hand else MINUTE
+    last = at_hand - late
+    whole = states.get("")
+    before = whole.evaluated_at.replace(second=0, microsecond=0) - late if whole else None
+    first = last if before is None else min(max(before + MINUTE, last - MOST_MISSED * MINUTE), last)
+    look = _Look(rule, measure, states, first, last, is_new=before is None or before < last)
+    with nullcontext() if measure.has_own_limits else bounded(MEASURE_LIMIT_MS):
+        for minute in _to_read(look, before):
+            said = minutes.few(measure, measure.read(minute), states)
+            if measure.kind == "level":
+                said += _unnamed(said, states)
+            look.kept += minutes.rows(measure, minute, said)
+    return look
+
+
+def _to_read(look: _Look, before: datetime | None) -> Iterator[datetime]:
+    measure, last = look.measure, look.last
+    if measure.kind == "level":
+        # It says how it is now, and nothing of what has been.
+        every = measure.every_minutes
+        if every == 1 or before is None or _turn(before, every) != _turn(last, every):
+            yield last
+        return
+    again = READ_AGAIN - 1 if look.is_new else int(measure.at_hand)
+    minute = max(look.first - again * MINUTE, last - MOST_MISSED * MINUTE)
+    while minute <= last:
+        yield minute
+        minute += MINUTE
+
+
+def _turn(minute: datetime, every_minutes: int) -> int:
+    return int(minute.timestamp()) // 60 // every_minutes
+
+
+def _unnamed(said: Iterable[Said], states: Iterable[str]) -> list[Said]:
+    """Return how the groups of a level stand that it does not name: well, unless all of it is bad."""
+    named = {one.group: one.value for one in said}
+    value = replay.unnamed_value(named.get(""))
+    return [Said(group, value=value) for group in states if group and group not in named]
+
+
+def _settle(look: _Look, readings: Mapping[str, Reading], outcome: _Outcome, now: datetime) -> None:
+    for group, last in readings.items():
+        kept = look.states.get(group)
+        new = RuleState(rule=look.rule, group=group, phase=Phase.OK)
+        row = kept or new
+        seen = row.value or 0.0
+        state, changes = State(Phase(row.phase), row.since, row.well_since, tuple(row.starts)), []
+        for said, after, change in _stood(look, group, last, state):
+            state = after
+            if change:
+                changes.append((change, said))
+        row.phase, row.since, row.well_since = state.phase, state.since, state.well_since
+        row.starts, row.value, row.sample, row.evaluated_at = list(state.starts), last.value, last.sample, now
+        # Somebody has resolved it by hand, and it has happened again: that is news.
+        if not changes and state.phase is Phase.FIRING and look.measure.kind == "count":
+            changes = [("fires", last)] if (last.value or 0.0) > seen else []
+            _apply(look, group, changes, now)
+        elif changes:
+            with transaction.atomic():
+                _save([row])
+                _apply(look, group, changes, now)
+            outcome.changes += [change for change, _ in changes]
+        if not group or state.phase is not Phase.OK or state.starts:
+            outcome.states.append(row)
+        elif kept is not None:
+            outcome.gone.append(kept)
+
+
+def _stood(look: _Look, group: str, last: Reading, state: State) -> Iterable[replay.Stood]:
+    """Return how a rule stands after each minute that is to be judged."""
+    terms, measure = rules.terms(look.rule), look.measure
+    if measure.kind == "level" or look.first == look.last:
+        return [replay.Stood(last, *step(terms, state, last))]
+    window = replay.Window.of(measure.kind, look.rule.window_minutes)
+    since = look.first - window.minutes * MINUTE
+    rows = minutes.between(measure, group, since, look.last)
+    return replay.walk(terms, window, rows, since=look.first, until=look.last, state=state)
+
+
+def _apply(look: _Look, group: str, changes: Iterable[tuple[Change, Reading]], now: datetime) -> None:
+    rule, measure = look.rule, look.measure
+    for change, reading in changes:
+        words = in_words(measure, reading)
+        if group == OTHERS:
+            words += f" These are all beyond the first {MOST_GROUPS}, told as one."
+        if reading.at < look.last:
+            words += f" This was at {reading.at:%H:%M} UTC, when nobody looked."
+        if change == "fires":
+            title = f"{rule.title}: {group}" if group else rule.title
+            incidents.fire(rule, group, title=title, words=words, value=reading.value, now=now)
+        else:
+            incidents.recover(rule, group, words=words, now=now)
+
+
+def _save(states: list[RuleState]) -> None:
+    RuleState.objects.bulk_create(
+        states,
         update_conflicts=True,
-        unique_fields=["measure", "group", "minute"],
-        update_fields=["value", "bad", "total"],
+        unique_fields=["rule", "group"],
+        update_fields=["phase", "since", "well_since", "starts", "value", "sample", "evaluated_at"],
     )
 
 
-def window(rule: AlertRule, measure: Measure, group: str, minute: datetime) -> Reading:
-    """Return what a measure says of a rule's window that ends with a minute, from what was kept."""
-    since = minute - (rule.window_minutes - 1) * MINUTE
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "select sum(bad), sum(total), (array_agg(value order by minute desc))[1]"
-            " from observability_measureminute"
-            ' where measure = %s and "group" = %s and minute between %s and %s',
-            [measure.code, group, since, minute],
-        )
-        bad, total, value = cursor.fetchone()
-    match measure.kind:
-        case "level":
-            return Reading(minute, value)
-        case "count":
-            return Reading(minute, bad or 0.0, bad=bad or 0.0)
-        case "rate":
-            return Reading(minute, bad / total if total else None, sample=total or 0.0, bad=bad or 0.0)
+def _write(outcome: _Outcome) -> None:
+    _save(outcome.states)
+    if outcome.gone:
+        which = Q()
+        for state in outcome.gone:
+            which |= Q(rule=state.rule_id, group=state.group)
+        RuleState.objects.filter(which).delete()
+
+
+def _switch_off(all_rules: Iterable[AlertRule], states: Mapping[str, object]) -> None:
+    """Forget where rules stand that are switched off: switched on again, they begin anew."""
+    off = [rule.code for rule in all_rules if not rule.is_enabled and rule.code in states]
+    if off:
+        RuleState.objects.filter(rule__in=off).delete()
 
 
 def in_words(measure: Measure, reading: Reading) -> str:

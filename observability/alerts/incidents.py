@@ -17,6 +17,9 @@ from observability.redaction import redact
 
 REOPENED_WITHIN = timedelta(hours=2)
 RECOVERY = "recovery"
+SWITCHED_OFF = "rule switched off"
+# More incidents than these at once are one trouble, which nobody wants to be told of a thousand times.
+MOST_TENDED = 500
 LONGEST_WORDS = 500
 
 State = Incident.State
@@ -129,22 +132,73 @@ def own(incident: Incident, owner: str, *, by: str, now: datetime) -> None:
 
 
 @transaction.atomic
+def report(incident: Incident, *, is_final: bool, words: str, by: str, now: datetime) -> Incident:
+    """Note that it was reported, at first or in full; also after it is resolved. Raises Refused.
+
+    words: to whom, or where the report is. The final report is the first one too, where there was none.
+    """
+    found = _locked(incident)
+    if found.final_report_at is not None:
+        raise Refused("It was reported in full already. Write a note instead.")
+    if found.first_report_at is not None and not is_final:
+        raise Refused("It was reported first already. Report it in full, or write a note.")
+    kept = _words(words, "Say where the report is, or to whom it went.")
+    found.first_report_at = found.first_report_at or now
+    if is_final:
+        found.final_report_at = now
+    found.save(update_fields=["first_report_at", "final_report_at"])
+    record(Action.INCIDENT_REPORT, actor=by, target=found, reason=kept)
+    _line(found, "final_report" if is_final else "first_report", kept, by=by, now=now)
+    return found
+
+
+def tend(*, now: datetime) -> None:
+    """Resolve the open ones whose rule is switched off; tell again of those that nobody has acknowledged."""
+    unresolved = Incident.objects.exclude(state=State.RESOLVED).select_related("rule").order_by("id")
+    for incident in unresolved[:MOST_TENDED]:
+        if not incident.rule.is_enabled:
+            _switch_off(incident, now=now)
+        elif _is_to_repeat(incident, now=now):
+            repeat(incident, now=now)
+
+
+@transaction.atomic
+def _switch_off(incident: Incident, *, now: datetime) -> None:
+    found = _locked(incident)
+    if found.state != State.RESOLVED:
+        words = "Its rule was switched off: nobody looks whether it still holds."
+        _resolve(found, by=SWITCHED_OFF, words=words, now=now)
+
+
+@transaction.atomic
 def repeat(incident: Incident, *, now: datetime) -> bool:
     """Tell again of an incident that nobody has acknowledged; return whether it was due."""
     found = _locked(incident)
-    every = found.rule.repeat_minutes
-    if found.state != State.OPEN or not every or found.told_at is None:
-        return False
-    if now - found.told_at < timedelta(minutes=every):
+    if not _is_to_repeat(found, now=now):
         return False
     _tell(found, "repeat", now=now)
     return True
 
 
+def _is_to_repeat(incident: Incident, *, now: datetime) -> bool:
+    every = incident.rule.repeat_minutes
+    if incident.state != State.OPEN or not every or incident.told_at is None:
+        return False
+    return now - incident.told_at >= timedelta(minutes=every)
+
+
+@transaction.atomic
+def remind(incident: Incident, act: str, words: str, *, channels: Iterable[str], now: datetime) -> None:
+    """Tell of a clock that has run out for an incident; see `observability.alerts.clocks`."""
+    found = _locked(incident)
+    _line(found, act, words, now=now)
+    outbox.write(found, act, channels=channels, is_silent=silences.holds(found, now=now), now=now)
+
+
 def _resolve(incident: Incident, *, by: str, words: str, now: datetime) -> None:
     incident.state, incident.resolved_at, incident.resolved_by = State.RESOLVED, now, by
     incident.save()
-    _line(incident, "resolved", words, by="" if by == RECOVERY else by, now=now)
+    _line(incident, "resolved", words, by="" if by in (RECOVERY, SWITCHED_OFF) else by, now=now)
     _tell(incident, "resolve", now=now)
 
 
@@ -157,8 +211,12 @@ def _tell(incident: Incident, act: str, *, now: datetime) -> None:
 
 
 def _channels(incident: Incident, act: str) -> Iterable[str]:
-    # Email gathers what is for the digest; what is worse than that goes out by itself.
-    return [one for one in incident.rule.channels if not (one == "email" and incident.severity == "SEV3")]
+    # Email gathers what is for the digest; what is worse than that goes out by itself. PagerDuty tells again
+    # by itself, and by its own clock.
+    left_out = {"email"} if incident.severity == "SEV3" else set()
+    if act == "repeat":
+        left_out.add("pagerduty")
+    return [one for one in incident.rule.channels if one not in left_out]
 
 
 def _locked(incident: Incident) -> Incident:

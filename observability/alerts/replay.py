@@ -6,7 +6,7 @@ window that slides along the minutes. A back-test reads so many groups and rows,
 
 from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from typing import NamedTuple
@@ -72,13 +72,14 @@ class Window:
 
     kind: Kind
     minutes: int
-    _rows: deque[Row]
+    _span: timedelta
+    _rows: deque[Row] = field(default_factory=deque)
     _bad: float = 0.0
     _total: float = 0.0
 
     @classmethod
     def of(cls, kind: Kind, minutes: int) -> "Window":
-        return cls(kind, minutes, deque())
+        return cls(kind, minutes, minutes * MINUTE)
 
     @property
     def is_empty(self) -> bool:
@@ -95,7 +96,7 @@ class Window:
 
     def at(self, minute: datetime) -> Reading:
         """Return what the window says that ends with a minute, which goes forward only."""
-        rows, since = self._rows, minute - self.minutes * MINUTE
+        rows, since = self._rows, minute - self._span
         while rows and rows[0].minute <= since:
             gone = rows.popleft()
             self._bad -= gone.bad or 0.0

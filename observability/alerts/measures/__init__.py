@@ -19,6 +19,9 @@ __all__ = ["Kind", "Link", "Measure", "Said", "find", "register", "registered", 
 Link = tuple[str, str]
 # More groups than these have one cause behind them: one incident for all, not one each.
 MOST_ALONE = 5
+# So many groups of a rule are evaluated by themselves; what is beyond them, under this name.
+MOST_GROUPS = 20
+OTHERS = "others"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +44,7 @@ class Measure:
 
     read: given a minute (its first moment, UTC), what it says. url_name: the admin's page. at_hand: whether
     the minute that is not over is looked at too. every_minutes: of a level, how often it is asked.
-    pages: more pages about a group, empty for all.
+    has_own_limits: of time, so that none is set around it. pages: more pages about a group, empty for all.
     """
 
     code: str
@@ -52,6 +55,7 @@ class Measure:
     url_name: str = ""
     at_hand: bool = False
     every_minutes: int = 1
+    has_own_limits: bool = False
     pages: Callable[[str], list[Link]] | None = None
 
     def links(self, group: str) -> list[Link]:
@@ -73,6 +77,7 @@ _PAGES = {
     "admin:dashboard_show_rate": "Show-rate dashboard",
     "admin:dashboard_sync_health": "Sync health dashboard",
     "admin:observability_retentionpolicy_changelist": "Retention",
+    "admin:django_q_schedule_changelist": "Schedules",
 }
 _registered: dict[str, Measure] = {}
 

@@ -7,10 +7,12 @@ counted as the counters count it.
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
+from urllib.parse import urlencode
 
 from django.db import connection
+from django.urls import reverse
 
-from observability.alerts.measures import Measure, Said
+from observability.alerts.measures import OTHERS, Link, Measure, Said
 from observability.counters import Counter
 from observability.timings import bucket_of
 from trainu.faults import Severity
@@ -95,6 +97,17 @@ def _counter(counter: Counter) -> Any:
     return read
 
 
+def _of_code(group: str) -> list[Link]:
+    if not group or group == OTHERS:
+        return []
+    return [
+        (
+            "Log lines that name it",
+            f"{reverse('admin:logs')}?{urlencode({'level': 'warn-up', 'text': group})}",
+        )
+    ]
+
+
 MEASURES = (
     Measure(
         "sync_failure_rate", "rate", "share", "Jobs given up, of jobs settled", sync_failures, "admin:errors"
@@ -103,7 +116,16 @@ MEASURES = (
     Measure("query_time", "rate", "share", "Queries slower than two seconds", slow_queries, "admin:logs"),
     Measure("draft_failure_rate", "rate", "share", "Attempts at a draft that failed", drafts, "admin:errors"),
     # Nobody waits for the end of the minute.
-    Measure("sev1_fault", "count", "number", "Faults of SEV1", worst_faults, "admin:errors", at_hand=True),
+    Measure(
+        "sev1_fault",
+        "count",
+        "number",
+        "Faults of SEV1",
+        worst_faults,
+        "admin:errors",
+        at_hand=True,
+        pages=_of_code,
+    ),
     Measure("deadlocks", "count", "number", "Deadlocks", _counter(Counter.DEADLOCK), "admin:logs"),
     Measure(
         "log_drops", "count", "number", "Log lines lost", _counter(Counter.LOG_LINE_DROPPED), "admin:logs"
