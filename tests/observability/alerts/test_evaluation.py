@@ -1,5 +1,6 @@
 """When a rule fires and when it recovers: from one reading to the next, whatever comes."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from hypothesis import given
@@ -101,3 +102,40 @@ def test_it_never_fires_without_a_reason(pairs: list[tuple[int, int]]) -> None:
         else:
             before = told[number - RATE.recovery_minutes : number + 1]
             assert all(one.sample >= 20 and one.value <= 0.03 for one in before)  # type: ignore[operator]
+
+
+SURE = replace(RATE, needs_confidence=True)
+
+
+def test_with_confidence_a_share_that_may_be_chance_does_not_fire() -> None:
+    # 3 of 40 are 7.5 %, and 1.9 % at least; 30 of 400 are 7.5 % too, and 5.2 % at least.
+    assert changes(RATE, [rate(n, 3, 40) for n in range(9)]) == [(3, "fires")]
+    assert changes(SURE, [rate(n, 3, 40) for n in range(9)]) == []
+    assert changes(SURE, [rate(n, 30, 400) for n in range(9)]) == [(3, "fires")]
+
+
+def test_what_flaps_all_day_does_not_become_well_because_it_began_long_ago() -> None:
+    quick = Terms(threshold=0, recovery=0, recovery_minutes=5)
+    found = changes(quick, [Reading(minute(n), float(n % 10 < 2)) for n in range(1_440)])
+    assert [change for _, change in found] == ["fires", "recovers"] * 2 + ["fires"]
+
+
+mixed = st.lists(st.none() | st.tuples(st.integers(0, 30), st.integers(0, 60)), max_size=200)
+
+
+@given(mixed)
+def test_too_little_data_changes_nothing_and_begins_every_wait_anew(
+    pairs: list[tuple[int, int] | None],
+) -> None:
+    state = State()
+    for number, pair in enumerate(pairs):
+        said = rate(number, min(pair), max(pair)) if pair else Reading(minute(number), None)
+        before = state
+        state, change = step(SURE, state, said)
+        if said.value is None or (said.sample or 0) < SURE.min_sample:
+            assert change == ""
+            assert (state.phase is Phase.FIRING) == (before.phase is Phase.FIRING)
+            assert state.well_since is None
+            assert state.phase is not Phase.PENDING
+        if change == "fires":
+            assert before.phase is Phase.PENDING
