@@ -17,6 +17,7 @@ from observability.admin import (
     overview,
     quarantine,
     retention,
+    runbooks,
     tasks,
     trace,
 )
@@ -38,6 +39,7 @@ __all__ = [
     "overview",
     "quarantine",
     "retention",
+    "runbooks",
     "tasks",
     "trace",
 ]

@@ -1,8 +1,9 @@
-"""How many dead letters wait for somebody, and since when.
+"""How many dead letters wait for somebody, since when, and of which causes.
 
 The rule: the groups' own counters are read, never the letters themselves counted.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -37,3 +38,31 @@ def letters() -> Letters:
     with connection.cursor() as cursor:
         cursor.execute(_LETTERS, [MOST_GROUPS])
         return Letters(*cursor.fetchone())
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """A cause with open letters. key: of its page. subject: operation of jobs, or topic of webhooks."""
+
+    key: int
+    subject: str
+    code: str
+    open: int
+    last_seen_at: datetime
+
+
+_CAUSES = """
+select id, subject, code, open, last_seen_at
+from (
+    select id, subject, code, open, last_seen_at from sync_causegroup where state <> 'resolved'
+    order by last_seen_at desc, id desc limit %s
+) unresolved
+where open > 0 and code = any(%s) order by open desc, id limit %s
+"""
+
+
+def causes(codes: Collection[str], most: int) -> list[Cause]:
+    """Return the causes with open letters of these codes, those with most letters first."""
+    with connection.cursor() as cursor:
+        cursor.execute(_CAUSES, [MOST_GROUPS, list(codes), most])
+        return [Cause(*row) for row in cursor.fetchall()]

@@ -45,6 +45,8 @@ def paths(user: User) -> list[str]:
         if record is not None:
             meta = model._meta
             found.add(reverse(f"admin:{meta.app_label}_{meta.model_name}_change", args=[record.pk]))
+    # Of one template all.
+    found.add(reverse("admin:runbook", args=["error_rate"]))
     client = Client()
     client.force_login(user)
     answers = {path: client.get(path) for path in found}

@@ -122,8 +122,7 @@ def test_a_row_says_who_can_fix_it_what_to_do_whom_it_is_about_and_how_it_goes_o
         '<span class="visually-hidden">3 died of it in the last 24 hours, at most 3 in an hour',
     ]:
         assert words in shown, words
-    # There is no such page yet.
-    assert "Step by step" not in shown
+    assert 'runbooks/status_422/">Step by step' in shown
 
 
 def test_filters_narrow_the_list_by_state_fixer_owner_and_location(boss: Client, admin_user: User) -> None:
