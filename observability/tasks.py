@@ -19,6 +19,7 @@ from observability import (
     quarantine,
     rollups,
 )
+from observability.alerts import watch
 from observability.audit import chain
 from observability.dashboards import ahead
 from observability.models import ForwardRejection, QuarantineGroup
@@ -50,6 +51,12 @@ def forward() -> int:
     finally:
         if locked:
             forwarder.unlock()
+
+
+def watch_alerts() -> int:
+    """Look at the alert rules, write the daily digest, and tell the dead man's switch."""
+    alerts = watch.Watch()
+    return lanes.run("alert", lambda: alerts.step(timezone.now()))
 
 
 def count_days() -> int:
@@ -113,6 +120,7 @@ def forget() -> list[int]:
 SCHEDULES = (
     Entry("roll-up lane", "observability.tasks.roll_up", minutes=1),
     Entry("forward lane", "observability.tasks.forward", minutes=1),
+    Entry("alert lane", "observability.tasks.watch_alerts", minutes=1),
     Entry("dashboard days", "observability.tasks.count_days", minutes=1),
     Entry("database figures", "observability.tasks.read_database_figures", minutes=1),
     Entry("partitions", "observability.tasks.keep_partitions", minutes=5),

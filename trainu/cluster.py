@@ -13,6 +13,7 @@ import signal
 import socket
 import sys
 import time
+from collections.abc import Callable
 from typing import Any
 
 import structlog
@@ -46,10 +47,14 @@ class WatchedCluster(Cluster):  # type: ignore[misc]
         pulse.connect()
         _tie_children()
 
-    def run(self) -> None:
-        """Run until it is asked to stop. Exits the process with STUCK when the cluster stands still."""
+    def run(self, *, beside: Callable[[], object] = lambda: None) -> None:
+        """Run until it is asked to stop. Exits the process with STUCK when the cluster stands still.
+
+        beside: called once the workers are forked, for what this process alone is to do in threads.
+        """
         try:
             self.start()
+            beside()
             while self.sentinel.is_alive():
                 # Not a sleep: that would go on after the signal by which all was stopped.
                 lanes.stopping.wait(LOOK_EVERY_S)

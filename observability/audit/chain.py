@@ -84,6 +84,14 @@ def checkpoint(*, now: datetime) -> AuditCheckpoint | None:
     return made
 
 
+def head() -> tuple[int, str] | None:
+    """Return place and hash of the newest link, for whoever keeps them where the database's owner cannot."""
+    with connection.cursor() as cursor:
+        cursor.execute("select seq, hash from observability_auditlink order by seq desc limit 1")
+        newest = cursor.fetchone()
+    return (newest[0], bytes(newest[1]).hex()) if newest else None
+
+
 def least_days() -> int:
     """Return how long entries are kept at least: a year, unless whoever runs the service decides."""
     return 1 if settings.AUDIT_KEEP_UNDER_A_YEAR else 365

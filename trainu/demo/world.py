@@ -13,22 +13,26 @@ from urllib.parse import urlsplit
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
 from django.utils import timezone
+from pydantic import SecretStr
 from tqdm import tqdm
 
 from observability import api_keys, capture
-from observability.models import ApiKey, Event
+from observability.models import ApiKey, Channel, Event
 from observability.store import Origin
 from trainu import roles
-from trainu.demo import history, mistakes, monday, studios
+from trainu.demo import history, incidents, measured, mistakes, monday, on_call, studios
+from trainu.encryption import seal
 from trainu.supervisor import Service
 
 LOGIN = "staff"
+BY = "demo"
 APPS = "demo apps"
 _BATCH = 1_000
 
 
 def environment(*, seed: int) -> dict[str, str]:
     """Return the settings that point the service to the simulated world."""
+    sentry, desk = _free_port(), f"http://127.0.0.1:{_free_port()}"
     return {
         "GHL_BASE_URL": f"http://127.0.0.1:{_free_port()}",
         "GHL_WEBHOOK_KEYS": studios.webhook_key(seed),
@@ -36,16 +40,25 @@ def environment(*, seed: int) -> dict[str, str]:
         "GHL_CLIENT_SECRET": "demo-client-secret",
         "POSTHOG_API_KEY": "phc_demo",
         "POSTHOG_HOST": f"http://127.0.0.1:{_free_port()}",
-        "SENTRY_DSN": f"http://demo@127.0.0.1:{_free_port()}/1",
+        "SENTRY_DSN": f"http://demo@127.0.0.1:{sentry}/1",
         "SENTRY_ENVIRONMENT": "demo",
+        "SENTRY_ISSUES_URL": f"http://127.0.0.1:{sentry}/",
+        "PAGERDUTY_URL": desk,
+        "PAGERDUTY_ROUTING_KEY": on_call.PAGERDUTY_KEY,
+        "EMAIL_URL": f"smtp://127.0.0.1:{_free_port()}",
+        "HEARTBEAT_URL": desk + on_call.HEARTBEAT_PATH,
     }
 
 
 def services(settings: dict[str, str], *, seed: int, url: str) -> list[Service]:
-    """Return the simulated PostHog, Sentry, GoHighLevel and apps as processes. url: of this service."""
+    """Return the simulated PostHog, Sentry, GoHighLevel, apps and people on call as processes.
+
+    url: of this service.
+    """
     addresses = {"posthog": settings["POSTHOG_HOST"], "sentry": settings["SENTRY_DSN"]}
     names = {"posthog": "Simulated PostHog", "sentry": "Simulated Sentry"}
     crm = urlsplit(settings["GHL_BASE_URL"]).port or 0
+    desk = [str(urlsplit(settings[name]).port) for name in ("PAGERDUTY_URL", "EMAIL_URL")]
     traffic = [sys.executable, "-m", "trainu.demo.traffic", "--api", url, "--seed", str(seed)]
     return [
         *(
@@ -55,8 +68,26 @@ def services(settings: dict[str, str], *, seed: int, url: str) -> list[Service]:
             for name, address in addresses.items()
         ),
         studios.service(seed, port=crm, webhooks=f"{url}/api/webhooks/ghl"),
+        Service("Simulated people on call", [sys.executable, "-m", "trainu.demo.on_call", *desk], {}),
         Service("Simulated apps", traffic, settings | {"TRAINU_DEMO_KEY": _app_key()}),
     ]
+
+
+def connect_channels(settings: dict[str, str], *, now: datetime) -> None:
+    """Let alerts go to the simulated people on call; what staff have entered since stays."""
+    secrets = {
+        "slack": settings["PAGERDUTY_URL"] + on_call.SLACK_PATH,
+        "pagerduty": settings["PAGERDUTY_ROUTING_KEY"],
+        "email": "",
+    }
+    for kind, secret in secrets.items():
+        channel, _ = Channel.objects.get_or_create(pk=kind)
+        if channel.changed_by not in ("", BY):
+            continue
+        channel.is_enabled, channel.changed_at, channel.changed_by = True, now, BY
+        channel.secret = seal(SecretStr(secret)) if secret else b""
+        channel.recipients = "on-call@example.com" if kind == "email" else ""
+        channel.save()
 
 
 def populate(*, days: int, seed: int, password: str, stream: Any) -> str:
@@ -66,6 +97,8 @@ def populate(*, days: int, seed: int, password: str, stream: Any) -> str:
     mistakes.make(now=now, seed=seed)
     studios.open_them(seed)
     monday.make(studios.studios(seed), now=now, seed=seed)
+    measured.make(now=now, seed=seed, spells=incidents.spells(now))
+    incidents.make(now=now, staff=_actors())
     today = now.astimezone(UTC).date()
     wanted = [today - timedelta(days=back) for back in range(days, -1, -1)]
     present = _days_present(wanted[0])
@@ -95,6 +128,12 @@ def _ensure_staff(password: str) -> None:
     for role in roles.ROLES:
         user = _ensure_login(role.label, password, is_superuser=False)
         user.groups.set([Group.objects.get(name=role.name)])
+
+
+def _actors() -> list[str]:
+    """Return the demo's staff as the audit log names them."""
+    users = get_user_model().objects.filter(username__in=[LOGIN, *(role.label for role in roles.ROLES)])
+    return [f"staff:{key}" for key in users.order_by("pk").values_list("pk", flat=True)]
 
 
 def _ensure_login(name: str, password: str, *, is_superuser: bool) -> Any:

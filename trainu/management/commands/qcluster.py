@@ -5,6 +5,7 @@ from typing import Any
 
 from django_q.management.commands import qcluster
 
+from observability import database_watch
 from trainu.cluster import WatchedCluster
 
 
@@ -17,4 +18,4 @@ class Command(qcluster.Command):  # type: ignore[misc]
             cluster.start()
             cluster.stop()
         else:
-            cluster.run()
+            cluster.run(beside=database_watch.start)

@@ -16,14 +16,15 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import OperationalError, connection, connections
+from django.utils import timezone
 
 from trainu import embedded, processes
+from trainu.management import integrations
 from trainu.supervisor import Service, Supervisor
 
 READY_S = 60.0
@@ -56,16 +57,18 @@ class Command(BaseCommand):
         environment = self._database()
         self.say("Bringing tables, catalog and schedules up to date …")
         call_command("migrate", verbosity=0)
-        services, login = [], ""
+        services, login, url = [], "", _address(options)
+        if not os.environ.get("TRAINU_PUBLIC_URL"):
+            environment["TRAINU_PUBLIC_URL"] = url
         if options["demo"]:
             from trainu.demo import world
 
             environment |= world.environment(seed=options["seed"])
-            url = _address(options)
             services += world.services(environment, seed=options["seed"], url=url)
             login = world.populate(
                 days=DEMO_DAYS, seed=options["seed"], password=_demo_password(), stream=sys.stderr
             )
+            world.connect_channels(environment, now=timezone.now())
         services += self._services(environment, options)
         self.say("Starting web server and workers …")
         connections.close_all()
@@ -137,9 +140,7 @@ class Command(BaseCommand):
                 f"The web server did not become ready within {READY_S:.0f} s; see the log above."
             )
         start_lanes()
-        states = {"PostHog": _posthog, "Sentry": _sentry, "GoHighLevel": _ghl}
-        integrations = {name: state(environment) for name, state in states.items()}
-        for line in _greeting(url, login=login, integrations=integrations):
+        for line in _greeting(url, login=login, integrations=integrations.states(environment)):
             self.say(line)
 
     @contextlib.contextmanager
@@ -216,41 +217,6 @@ def _demo_password() -> str:
         path.touch(mode=0o600)
         path.write_text(secrets.token_urlsafe(9), encoding="utf-8")
     return path.read_text(encoding="utf-8")
-
-
-def _posthog(environment: dict[str, str]) -> str:
-    """Return whether events go on, in a line."""
-    if simulated := environment.get("POSTHOG_HOST"):
-        return (
-            "on    simulated on this machine, so nothing leaves it; dashboards too, with"
-            f" POSTHOG_PERSONAL_KEY=phx_demo POSTHOG_PROJECT_ID=1 POSTHOG_APP_HOST={simulated}"
-        )
-    if settings.POSTHOG_API_KEY:
-        return f"on    {settings.POSTHOG_HOST}"
-    return "off   set POSTHOG_API_KEY to forward events; they wait until then"
-
-
-def _sentry(environment: dict[str, str]) -> str:
-    """Return whether errors go on, in a line."""
-    if environment.get("SENTRY_DSN"):
-        return "on    simulated on this machine"
-    if settings.SENTRY_DSN:
-        # Not the DSN itself: it holds a key.
-        return f"on    {urlsplit(settings.SENTRY_DSN).hostname}"
-    return "off   set SENTRY_DSN to send errors on; they are counted and logged here"
-
-
-def _ghl(environment: dict[str, str]) -> str:
-    """Return whether GoHighLevel is synchronised, in a line."""
-    from sync.models import Location
-
-    count = Location.objects.count()
-    if not count:
-        return "off   add a location under Operations to synchronise it"
-    places = "1 location" if count == 1 else f"{count} locations"
-    if simulated := environment.get("GHL_BASE_URL"):
-        return f"on    {places}, simulated: {simulated}/_control/ tells how to break it"
-    return f"on    {places}"
 
 
 def _greeting(url: str, *, login: str, integrations: dict[str, str]) -> list[str]:

@@ -1,0 +1,12 @@
+"""Email."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """What is sent."""
+
+    subject: str
+    text: str
+    html: str
