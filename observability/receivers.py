@@ -18,6 +18,8 @@ from django.db.models.signals import post_migrate, post_save
 
 from observability import counters, definitions, heartbeats, sync_receivers, task_context, tasks, timings
 from observability.alerts import rules
+from observability.alerts import channels
+from observability.alerts.channels import secrets
 from observability.audit import receivers as audited
 from observability.capture import capture
 from observability.catalog.onboarding import UserLoggedIn, UserRegistered
@@ -69,6 +71,7 @@ _AFTER_MIGRATION = [
         tasks.mirror_schedules,
         policies.mirror,
         rules.seed,
+        channels.ensure_channels,
     )
 ]
 
@@ -95,4 +98,5 @@ def connect() -> None:
     schedules.register(*tasks.SCHEDULES)
     datasets.declare()
     places.declare()
+    secrets.declare()
     task_context.connect()

@@ -20,6 +20,7 @@ from observability import (
     rollups,
 )
 from observability.alerts import watch
+from observability.alerts.dispatch import Dispatcher
 from observability.audit import chain
 from observability.dashboards import ahead
 from observability.models import ForwardRejection, QuarantineGroup
@@ -57,6 +58,15 @@ def watch_alerts() -> int:
     """Look at the alert rules, write the daily digest, and tell the dead man's switch."""
     alerts = watch.Watch()
     return lanes.run("alert", lambda: alerts.step(timezone.now()))
+
+
+def notify() -> int:
+    """Bring what is to be told to Slack, PagerDuty and email."""
+    dispatcher = Dispatcher()
+    try:
+        return lanes.run("notification", lambda: dispatcher.step(now=timezone.now()))
+    finally:
+        dispatcher.close(now=timezone.now())
 
 
 def count_days() -> int:
@@ -121,6 +131,7 @@ SCHEDULES = (
     Entry("roll-up lane", "observability.tasks.roll_up", minutes=1),
     Entry("forward lane", "observability.tasks.forward", minutes=1),
     Entry("alert lane", "observability.tasks.watch_alerts", minutes=1),
+    Entry("notification lane", "observability.tasks.notify", minutes=1),
     Entry("dashboard days", "observability.tasks.count_days", minutes=1),
     Entry("database figures", "observability.tasks.read_database_figures", minutes=1),
     Entry("partitions", "observability.tasks.keep_partitions", minutes=5),

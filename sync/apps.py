@@ -8,7 +8,7 @@ class SyncConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from sync import datasets, tasks
+        from sync import credentials, datasets, tasks
         from sync import personal as personal_jobs
         from sync.dead_letters import personal as personal_letters
         from sync.mirror import personal as personal_mirror
@@ -17,6 +17,7 @@ class SyncConfig(AppConfig):
 
         schedules.register(*tasks.SCHEDULES)
         datasets.declare()
+        credentials.declare()
         personal.declare()
         personal_jobs.declare()
         personal_letters.declare()

@@ -14,6 +14,7 @@ from pydantic import SecretStr
 
 from sync.ghl.oauth import REFRESH_BEFORE, Tokens
 from sync.models import Credential
+from trainu import encryption
 from trainu.encryption import Unreadable, open_sealed, seal
 
 REFRESH_LEASE = timedelta(seconds=20)
@@ -100,6 +101,11 @@ def encrypt_anew(on_unreadable: Callable[[str], None] | None = None) -> int:
             pk=row.pk, access_token=row.access_token, refresh_token=row.refresh_token
         ).update(access_token=access, refresh_token=refresh)
     return changed
+
+
+def declare() -> None:
+    """Let tokens be encrypted anew when keys are rotated; called by the app's ready()."""
+    encryption.hold("location's tokens", "locations' tokens", encrypt_anew)
 
 
 def _save(

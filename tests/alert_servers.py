@@ -6,6 +6,7 @@ An answer that gets lost is `Reply(drop=True, stores=True)`: the other side has 
 import email
 import json
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from email.message import EmailMessage
@@ -22,13 +23,16 @@ from tests.servers import Reply, _Server
 class ScriptedServer:
     """Answers by script, and keeps what it has taken. replies: the next answers, in order.
 
-    asked: bodies of all requests. taken: those that were taken in, whatever was answered.
+    asked: bodies of all requests. taken: those that were taken in, whatever was answered; taken_at: when, by
+    the monotonic clock. latency_s: what an answer takes when all is well.
     """
 
     def __init__(self, *, port: int = 0) -> None:
         self.replies: list[Reply] = []
         self.asked: list[dict[str, Any]] = []
         self.taken: list[dict[str, Any]] = []
+        self.taken_at: list[float] = []
+        self.latency_s = 0.0
         self.lock = threading.Lock()
         self.closing = threading.Event()
         self.server = _Server(("127.0.0.1", port), self._handler())
@@ -50,6 +54,7 @@ class ScriptedServer:
     def keep(self, body: dict[str, Any]) -> None:
         """Remember what was taken in."""
         self.taken.append(body)
+        self.taken_at.append(time.monotonic())
 
     def take(self, path: str, body: dict[str, Any]) -> Reply:
         with self.lock:
@@ -59,9 +64,8 @@ class ScriptedServer:
             stores = reply.status < 300 and not reply.drop if reply.stores is None else reply.stores
             if stores:
                 self.keep(body)
-            return Reply(
-                reply.status, reply.headers, reply.body or judged.body, reply.hang_s, reply.drop, stores
-            )
+            hang_s = reply.hang_s or self.latency_s
+            return Reply(reply.status, reply.headers, reply.body or judged.body, hang_s, reply.drop, stores)
 
     def __enter__(self) -> Self:
         self.thread.start()
@@ -221,7 +225,8 @@ class MailServer:
         self, server: SMTP, session: Session, envelope: Envelope, mechanism: str, data: LoginPassword
     ) -> AuthResult:
         given = (data.login.decode(), data.password.decode())
-        return AuthResult(success=given == self.log_in)
+        # Not handled: the server answers by itself.
+        return AuthResult(success=given == self.log_in, handled=False)
 
     def __enter__(self) -> Self:
         self.controller = _Controller(
