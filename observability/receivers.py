@@ -17,8 +17,7 @@ from django.db.backends.signals import connection_created
 from django.db.models.signals import post_migrate, post_save
 
 from observability import counters, definitions, heartbeats, sync_receivers, task_context, tasks, timings
-from observability.alerts import rules
-from observability.alerts import channels
+from observability.alerts import channels, rules
 from observability.alerts.channels import secrets
 from observability.audit import receivers as audited
 from observability.capture import capture

@@ -12,6 +12,7 @@ from django.db import connection
 from django.test import Client
 
 from observability import api_keys, counters, custom_events, health, rate_limit, sync_receivers, timings
+from observability.admin import incident_news
 from observability.errors import counts
 from sync.admin import flight, held
 from sync.webhooks import pace, troubles
@@ -81,6 +82,7 @@ def _clean_memory() -> Iterator[None]:
     flight.forget()
     health.monitor.forget()
     held.forget()
+    incident_news.forget()
     rate_limit.forget()
     sync_receivers.reports.forget()
     timings.recorder.reset()

@@ -24,6 +24,7 @@ FROM: dict[str, Role] = {
     "sync.retry_syncjob": OPERATOR,
     "sync.add_savedview": OPERATOR,
     "observability.reingest_quarantinegroup": OPERATOR,
+    "observability.work_incident": OPERATOR,
     "sync.run_bulkoperation": LEAD,
     "sync.edit_deadletter": LEAD,
     "sync.reveal_deadletter": LEAD,
@@ -33,11 +34,14 @@ FROM: dict[str, Role] = {
     "sync.start_reconciliation": LEAD,
     "sync.change_location": LEAD,
     "observability.pause_forwarder": LEAD,
+    "observability.add_silence": LEAD,
+    "observability.resend_notification": LEAD,
     "sync.change_credential": ADMIN,
     "sync.add_workflowaddress": ADMIN,
     "sync.change_workflowaddress": ADMIN,
     "observability.export_auditentry": ADMIN,
     "observability.purge_retentionpolicy": ADMIN,
+    "observability.change_channel": ADMIN,
 }
 _INNER = require_POST(lambda request: None).__code__
 

@@ -17,7 +17,7 @@ from ninja.openapi.schema import OpenAPISchema
 from ninja.parser import Parser
 
 from observability import ingestion, openapi
-from observability.api import dashboards, events, health
+from observability.api import alert_rules, dashboards, events, health, incidents, silences
 from sync.api import (
     bulk_operations,
     dead_letters,
@@ -67,6 +67,9 @@ api = TrainuAPI(
 api.add_router("/events", events)
 api.add_router("/health", health)
 api.add_router("/dashboards", dashboards)
+api.add_router("/incidents", incidents)
+api.add_router("/alert-rules", alert_rules)
+api.add_router("/silences", silences)
 api.add_router("/sync", jobs.router)
 api.add_router("/sync", workflow_addresses.router)
 api.add_router("/sync", locations.router)

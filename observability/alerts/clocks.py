@@ -9,11 +9,10 @@ from datetime import datetime, timedelta
 from django.db.models import Exists, F, Max, OuterRef, Q, QuerySet
 
 from observability.alerts import incidents, rules
+from observability.alerts.due import ACKNOWLEDGED_WITHIN, FINAL_REPORT_WITHIN, FIRST_REPORT_WITHIN
 from observability.models import Incident, IncidentMoment
 
 OVERDUE, REPORT_24H, REPORT_72H = "overdue", "report_24h", "report_72h"
-ACKNOWLEDGED_WITHIN = timedelta(hours=4)
-FIRST_REPORT_WITHIN, FINAL_REPORT_WITHIN = timedelta(hours=24), timedelta(hours=72)
 # Nobody is reminded of what is long gone.
 FORGOTTEN_AFTER = timedelta(days=14)
 MOST = 100

@@ -13,6 +13,7 @@ from observability.alerts import outbox, silences
 from observability.audit.actions import Action
 from observability.audit.recording import record
 from observability.models import AlertRule, Incident, IncidentMoment
+from observability.models.alert import Severity
 from observability.redaction import redact
 
 REOPENED_WITHIN = timedelta(hours=2)
@@ -138,6 +139,8 @@ def report(incident: Incident, *, is_final: bool, words: str, by: str, now: date
     words: to whom, or where the report is. The final report is the first one too, where there was none.
     """
     found = _locked(incident)
+    if found.severity != Severity.SEV1:
+        raise Refused("Only incidents of SEV1 are reported. Write a note instead.")
     if found.final_report_at is not None:
         raise Refused("It was reported in full already. Write a note instead.")
     if found.first_report_at is not None and not is_final:

@@ -6,7 +6,7 @@ The rule: what is silent is written into the outbox all the same, as silenced, s
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from observability.audit.actions import Action
 from observability.audit.recording import record
@@ -25,13 +25,17 @@ class Refused(ValueError):
 
 def holds(incident: Incident, *, now: datetime) -> bool:
     """Whether nobody is to be told of an incident now."""
-    silenced = Silence.objects.filter(
-        Q(rule=incident.rule) | Q(rule=None),
+    return holding(incident, now=now).exists() or is_inhibited(incident)
+
+
+def holding(incident: Incident, *, now: datetime) -> QuerySet[Silence]:
+    """Return the silences that keep an incident quiet now."""
+    return Silence.objects.filter(
+        Q(rule=incident.rule_id) | Q(rule=None),
         Q(group=incident.group) | Q(group=""),
         begins_at__lte=now,
         ends_at__gt=now,
     )
-    return silenced.exists() or is_inhibited(incident)
 
 
 def is_inhibited(incident: Incident) -> bool:

@@ -5,6 +5,7 @@ those of a Monday morning.
 """
 
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -13,14 +14,17 @@ from django.contrib import admin as django_admin
 from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import NoReverseMatch, URLPattern, get_resolver, reverse
+from django.utils import timezone
 from playwright.sync_api import Page
 from pytest_django import Settings
 
+from observability.alerts import silences
 from sync.dead_letters import bulk
 from sync.dead_letters.chosen import Chosen
 from sync.models import CauseGroup
 from tests.browser.conftest import DESKTOP, PHONE, Visit
 from tests.browser.morning import Morning
+from tests.observability.alerts.standing import channel, fire, measured
 from trainu.demo.ghl import Simulator
 
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
@@ -101,15 +105,28 @@ def begin_an_operation(morning: Morning) -> None:
     )
 
 
+def have_an_incident() -> None:
+    """Something of each kind that alerts have: their pages are looked at by their first records."""
+    incident = fire("sev1_fault")
+    now = timezone.now()
+    measured("sev1_fault", [0.0] * 60 + [2.0] * 20, until=now)
+    channel("slack", secret=b"x")
+    silences.begin(
+        incident.rule, "loc-1", reason="Planned", ends_at=now + timedelta(hours=1), by="staff:1", now=now
+    )
+
+
 def test_every_page_is_usable_by_everybody_in_light_and_dark_and_on_a_phone(
     visit: Callable[..., Visit], admin: User, morning: Morning
 ) -> None:
     begin_an_operation(morning)
+    have_an_incident()
     window = visit(admin)
     # Colours that are still turning are no colours to judge.
     window.page.emulate_media(reduced_motion="reduce")
     found: list[str] = []
-    for path in paths(admin):
+    tried = f"{reverse('admin:observability_alertrule_change', args=['sev1_fault'])}?try"
+    for path in [*paths(admin), tried]:
         page = window.to(path)
         # What the page itself has done; axe tries colours out by styles that the policy refuses.
         found += window.complaints

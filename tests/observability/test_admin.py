@@ -97,10 +97,11 @@ QUERIES = {
     "/admin/observability/eventdefinition/": 6,
     "/admin/observability/quarantinegroup/": 5,
     "group": 8,
-    # The sixth card: errors by severity.
-    "/admin/overview/": 7,
-    # Beside those of every page: faults, refused events, the forwarder, and what sync needs.
-    "/admin/": 12,
+    # The last two cards: errors by severity, and incidents.
+    "/admin/overview/": 8,
+    # Beside those of every page: faults, refused events, the forwarder, incidents, their reports, what could
+    # not be told, and what sync needs.
+    "/admin/": 15,
 }
 
 
