@@ -23,6 +23,7 @@ from observability.alerts import watch
 from observability.alerts.dispatch import Dispatcher
 from observability.audit import chain
 from observability.dashboards import ahead
+from observability.metrics import totals
 from observability.models import ForwardRejection, QuarantineGroup
 from observability.retention import daily
 from observability.retention import purge as purging
@@ -87,6 +88,11 @@ def read_database_figures() -> int:
     return database_figures.read(now=timezone.now())
 
 
+def keep_running_totals() -> int:
+    """Fold the minutes that are over into the totals that only grow."""
+    return totals.fold(now=timezone.now())
+
+
 def reingest(group_id: int) -> tuple[int, int]:
     """Let a quarantine group in; started by staff."""
     return quarantine.reingest(QuarantineGroup.objects.get(pk=group_id), now=timezone.now())
@@ -134,6 +140,7 @@ SCHEDULES = (
     Entry("notification lane", "observability.tasks.notify", minutes=1),
     Entry("dashboard days", "observability.tasks.count_days", minutes=1),
     Entry("database figures", "observability.tasks.read_database_figures", minutes=1),
+    Entry("running totals", "observability.tasks.keep_running_totals", minutes=1),
     Entry("partitions", "observability.tasks.keep_partitions", minutes=5),
     Entry("purge", "observability.tasks.purge", minutes=10),
     Entry("erasures", "observability.tasks.forget", minutes=5),

@@ -10,6 +10,7 @@ import time
 from django.conf import settings
 from django.utils import timezone
 
+from sync import idle_probe
 from sync.dead_letters import impact, ledger, letters, ramp, regrouping
 from sync.ghl.transport import Carrier
 from sync.lane import CONCURRENCY, Lane
@@ -79,6 +80,11 @@ def watch_silence() -> int:
     return silence.watch(now=timezone.now())
 
 
+def ask_when_idle() -> bool | None:
+    """Ask GoHighLevel whether it answers, where no attempt has told lately."""
+    return idle_probe.ask(now=timezone.now())
+
+
 def run_bulk_operations() -> int:
     """Count whom causes are about, once; then let bulk operations on letters go on while the lane runs."""
     letters.catch_up(now=timezone.now())
@@ -103,6 +109,7 @@ SCHEDULES: tuple[Entry, ...] = (
     Entry("hourly reconciliation", "sync.tasks.begin_hourly_reconciliation", minutes=60),
     Entry("nightly reconciliation", "sync.tasks.begin_nightly_reconciliation", minutes=1440),
     Entry("webhook silence", "sync.tasks.watch_silence", minutes=5),
+    Entry("idle probe", "sync.tasks.ask_when_idle", minutes=5),
     Entry("dead letter lane", "sync.tasks.run_bulk_operations", minutes=1),
     Entry("dead letter ledger", "sync.tasks.check_ledger", minutes=24 * 60),
 )

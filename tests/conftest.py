@@ -14,6 +14,8 @@ from django.test import Client
 from observability import api_keys, counters, custom_events, health, rate_limit, sync_receivers, timings
 from observability.admin import incident_news
 from observability.errors import counts
+from observability.health import alerting
+from observability.metrics import scrape
 from sync.admin import flight, held
 from sync.webhooks import pace, troubles
 
@@ -81,6 +83,8 @@ def _clean_memory() -> Iterator[None]:
     custom_events.forget()
     flight.forget()
     health.monitor.forget()
+    alerting.begin()
+    scrape.scrape.forget()
     held.forget()
     incident_news.forget()
     rate_limit.forget()

@@ -17,7 +17,7 @@ from ninja.openapi.schema import OpenAPISchema
 from ninja.parser import Parser
 
 from observability import ingestion, openapi
-from observability.api import alert_rules, dashboards, events, health, incidents, silences
+from observability.api import alert_rules, dashboards, events, health, incidents, metrics, silences
 from sync.api import (
     bulk_operations,
     dead_letters,
@@ -66,6 +66,7 @@ api = TrainuAPI(
 )
 api.add_router("/events", events)
 api.add_router("/health", health)
+api.add_router("/metrics", metrics)
 api.add_router("/dashboards", dashboards)
 api.add_router("/incidents", incidents)
 api.add_router("/alert-rules", alert_rules)

@@ -83,6 +83,7 @@ SECTIONS = (
     Section(
         "Observe",
         (
+            Item("Health", "admin:health", "observability.view_event"),
             Item("Events", "admin:events", "observability.view_event"),
             Item(
                 "Event definitions",

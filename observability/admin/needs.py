@@ -13,7 +13,8 @@ from django.urls import reverse
 from django.utils import timezone
 
 from observability import health
-from observability.admin.overview import TROUBLES, is_tampered
+from observability.admin import check_words
+from observability.admin.overview import is_tampered
 from observability.health import Report, Status
 from observability.models import ErrorMinute, Forwarder, QuarantineGroup
 from trainu.admin_site import Need, site
@@ -21,31 +22,6 @@ from trainu.faults import Severity
 
 _DAY = timedelta(hours=24)
 _MOST_CODES = 3
-# Where the work for a failing check is, by its name.
-_PAGES = {
-    "workers": "admin:django_q_schedule_changelist",
-    "partitions": "admin:django_q_schedule_changelist",
-    "rollups": "admin:django_q_schedule_changelist",
-    "posthog": "admin:forwarding",
-    "retention": "admin:observability_retentionpolicy_changelist",
-    "logs": "admin:logs",
-    "sentry": "admin:errors",
-    "audit": "admin:audit",
-    "sync": "admin:sync_location_changelist",
-}
-# What to do about it, where the page does not say so itself.
-_STEPS = {
-    "database": "Nothing can be stored. Look at the database server first.",
-    "migrations": "Run manage.py migrate: this release does not fit the tables.",
-    "partitions": "The schedule “partitions” has not run. See whether the workers do.",
-    "workers": "Nothing is sent or worked off. Start the workers, or see in their log why they ended.",
-    "rollups": "Counts and cards are old. See whether the workers run.",
-    "posthog": "Events wait and are not lost. The page says since when, and why.",
-    "retention": "The page says which data, and what holds it back.",
-    "logs": "More was written than could be kept. The page says how many lines are missing.",
-    "sentry": "Errors are counted and logged here in any case.",
-    "audit": "See whether the schedule “audit verification” runs.",
-}
 
 
 def failing_checks(_request: HttpRequest) -> list[Need]:
@@ -66,13 +42,13 @@ def of_report(report: Report) -> list[Need]:
             or finding.detail.get("state") == "paused"
         ):
             continue
-        words = TROUBLES.get(name, f"the check “{name}” does not pass")
+        words = check_words.of(name)
         wrong = finding.detail.get("wrong")
         needs.append(
             Need(
-                f"{words[0].upper()}{words[1:]}",
-                reverse(_PAGES.get(name, "admin:overview")),
-                " ".join(wrong) if wrong else _STEPS.get(name, ""),
+                f"{words.trouble[0].upper()}{words.trouble[1:]}",
+                words.url,
+                " ".join(wrong) if wrong else words.step,
                 urgency=1 if finding.status is Status.FAIL else 2,
             )
         )

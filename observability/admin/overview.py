@@ -8,35 +8,21 @@ from django.urls import reverse
 from django.utils import timezone
 
 from observability import health
+from observability.admin import check_words
+from observability.admin.check_words import STATES, TONES
 from observability.admin.errors import error_cards
 from observability.health import Finding, Report, Status
 from observability.models import EventHour, QuarantineGroup
 from trainu.admin_site import Card, site
 
-_WORDS = {Status.PASS: "Well", Status.WARN: "Degraded", Status.FAIL: "Failing"}
-_TONES = {Status.PASS: "ok", Status.WARN: "warn", Status.FAIL: "bad"}
-# What a failing check means to somebody who has never seen the code.
-TROUBLES = {
-    "database": "the database does not answer",
-    "migrations": "migrations have not been run",
-    "partitions": "room for tomorrow's events is missing",
-    "workers": "no sign of life from the workers",
-    "rollups": "the counts are late",
-    "posthog": "PostHog does not get events",
-    "retention": "data is kept longer than its policy allows",
-    "logs": "log lines had to be dropped",
-    "sentry": "Sentry does not get every error",
-    "audit": "the audit log was not verified for a while",
-    "sync": "jobs for GoHighLevel or its webhooks wait",
-}
 _TAMPERED = "somebody tampered with the audit log (SEV1): Audit says what to do"
 
 
 def health_cards(_request: HttpRequest) -> list[Card]:
     """Return how the service is."""
     report = health.monitor.report(health.ALL)
-    tone = "bad" if is_tampered(report) else _TONES[report.status]
-    return [Card("Service", _WORDS[report.status], _trouble(report), tone=tone)]  # type: ignore[arg-type]
+    tone = "bad" if is_tampered(report) else TONES[report.status]
+    return [Card("Service", STATES[report.status], _trouble(report), url=reverse("admin:health"), tone=tone)]  # type: ignore[arg-type]
 
 
 def event_cards(_request: HttpRequest) -> list[Card]:
@@ -51,7 +37,7 @@ def forwarding_cards(_request: HttpRequest) -> list[Card]:
     """Return how far PostHog has got."""
     finding = health.monitor.report({"posthog": health.check_posthog}).findings["posthog"]
     value, detail = _forwarding(finding)
-    tone = "" if value == "Off" else _TONES[finding.status]
+    tone = "" if value == "Off" else TONES[finding.status]
     return [Card("PostHog", value, detail, url=reverse("admin:forwarding"), tone=tone)]  # type: ignore[arg-type]
 
 
@@ -78,7 +64,7 @@ def is_tampered(report: Report) -> bool:
 
 def _trouble(report: Report) -> str:
     troubles = [
-        _TAMPERED if name == "audit" and is_tampered(report) else TROUBLES.get(name, name)
+        _TAMPERED if name == "audit" and is_tampered(report) else check_words.of(name).trouble
         for name, finding in report.findings.items()
         if finding.status is not Status.PASS
     ]

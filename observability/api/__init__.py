@@ -5,6 +5,7 @@ from observability.api.dashboards import router as dashboards
 from observability.api.events import router as events
 from observability.api.health import router as health
 from observability.api.incidents import router as incidents
+from observability.api.metrics import router as metrics
 from observability.api.silences import router as silences
 
-__all__ = ["alert_rules", "dashboards", "events", "health", "incidents", "silences"]
+__all__ = ["alert_rules", "dashboards", "events", "health", "incidents", "metrics", "silences"]

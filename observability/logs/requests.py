@@ -19,12 +19,13 @@ from trainu import known_names, secret_paths
 
 log = structlog.get_logger(__name__)
 
-# Ingestion, webhooks and health: thousands of requests a second, or one a second for ever. And the live tail,
-# which would otherwise show little but its own questions.
+# Ingestion, webhooks, health, metrics: thousands of requests a second, or one a second for ever. And the live
+# tail, which would otherwise show little but its own questions.
 BUSY = (
     "/api/events",
     "/api/webhooks/",
     "/api/health",
+    "/api/metrics",
     "/batch",
     "/capture",
     "/static/",

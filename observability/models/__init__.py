@@ -3,7 +3,7 @@
 from observability.models.alert import AlertRule, Evaluation, MeasureMinute, RuleState
 from observability.models.api_key import ApiKey
 from observability.models.audit import AuditCheckpoint, AuditEntry, AuditLink, AuditVerification
-from observability.models.counter import CounterMinute, Reading
+from observability.models.counter import CounterMinute, Reading, RunningTotal
 from observability.models.days import CountedDay, CountedZone, DayCell, TouchedDay
 from observability.models.erasure import Erasure
 from observability.models.error import ErrorMinute
@@ -70,6 +70,7 @@ __all__ = [
     "RetentionPolicy",
     "RollupRebuild",
     "RuleState",
+    "RunningTotal",
     "SampleLevel",
     "SeenUuid",
     "Silence",

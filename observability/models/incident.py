@@ -148,6 +148,7 @@ class Notification(models.Model):
             models.Index(fields=["due_at"], condition=Q(state="waiting"), name="notification_due"),
             models.Index(fields=["id"], condition=Q(state="dead"), name="notification_dead"),
             models.Index(fields=["incident", "channel", "id"], name="notification_of_incident"),
+            models.Index(fields=["created_at"], condition=Q(state="dead"), name="notification_dead"),
         ]
         constraints = [
             models.CheckConstraint(

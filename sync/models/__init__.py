@@ -8,6 +8,7 @@ from sync.models.bulk_operation import BulkItem, BulkOperation
 from sync.models.contact import ContactState
 from sync.models.credential import Credential
 from sync.models.dead_letter import CauseGroup, CauseHour, DeadLetter, GroupNote, LedgerCheck, LetterNote
+from sync.models.idle_probe import IdleProbe
 from sync.models.job import SyncJob
 from sync.models.kill_switch import KillSwitch
 from sync.models.location import Location
@@ -28,6 +29,7 @@ __all__ = [
     "Credential",
     "DeadLetter",
     "GroupNote",
+    "IdleProbe",
     "KillSwitch",
     "LedgerCheck",
     "LetterNote",

@@ -6,13 +6,13 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.test import Client
 from django.utils import timezone
 
 from observability import api_keys, forwarder, health, rollups
 from observability.health import Finding, Monitor, Status
-from observability.models import Forwarder, Heartbeat
+from observability.models import Evaluation, Forwarder, Heartbeat
 from trainu import lanes, schedules
 
 pytestmark = pytest.mark.usefixtures("transactional_db")
@@ -21,6 +21,7 @@ pytestmark = pytest.mark.usefixtures("transactional_db")
 def well() -> None:
     """Make everything look as it does while lanes run."""
     rollups.roll(now=timezone.now())
+    Evaluation.objects.update_or_create(pk=1, defaults={"evaluated_at": timezone.now()})
     for name in schedules.lanes():
         lanes.beat(name, {})
 
@@ -114,6 +115,85 @@ def test_a_check_that_hangs_costs_one_time_limit_and_runs_once() -> None:
     assert time.monotonic() - begun < 0.2
     assert len(started) == 1
     release.set()
+
+
+def test_whichever_check_hangs_thirty_callers_are_answered_in_time_and_make_one_call() -> None:
+    """Also where the check had passed before, and that was held."""
+    for hanging in health.ALL:
+        limit_s, calls, release = 0.15, [], threading.Event()
+
+        def hang(calls: list[int] = calls, release: threading.Event = release) -> Finding:
+            calls.append(1)
+            release.wait(10)
+            return Finding(Status.PASS)
+
+        monitor = Monitor(time_limit_s=limit_s)
+        checks = dict.fromkeys(health.ALL, lambda: Finding(Status.PASS)) | {hanging: hang}
+        monitor._held[hanging] = (time.monotonic() - 1, Finding(Status.PASS))
+        took, states = [], []
+
+        def ask(
+            monitor: Monitor = monitor, checks: Any = checks, took: Any = took, states: Any = states
+        ) -> None:
+            begun = time.monotonic()
+            report = monitor.report(checks)
+            took.append(time.monotonic() - begun)
+            states.append({name: finding.status for name, finding in report.findings.items()})
+
+        callers = [threading.Thread(target=ask) for _ in range(30)]
+        for caller in callers:
+            caller.start()
+        for caller in callers:
+            caller.join(10)
+        expected = Status.FAIL if hanging in health.CRITICAL else Status.WARN
+        assert len(took) == 30
+        assert max(took) < limit_s + 1, hanging
+        assert len(calls) == 1, hanging
+        for state in states:
+            assert state == dict.fromkeys(health.ALL, Status.PASS) | {hanging: expected}
+        begun = time.monotonic()
+        monitor.report(checks)  # it hangs still, and nobody waits for it a second time
+        assert time.monotonic() - begun < limit_s, hanging
+        release.set()
+
+
+def test_a_table_that_somebody_has_locked_costs_health_its_time_limit_and_no_more(client: Client) -> None:
+    well()
+    ready, release = threading.Event(), threading.Event()
+
+    def lock() -> None:
+        try:
+            with transaction.atomic(), connection.cursor() as cursor:
+                cursor.execute("lock table observability_evaluation, observability_channel")
+                ready.set()
+                release.wait(30)
+        finally:
+            connection.close()
+
+    holder = threading.Thread(target=lock)
+    holder.start()
+    assert ready.wait(10)
+    try:
+        begun = time.monotonic()
+        answer = client.get("/api/health")
+        assert time.monotonic() - begun < health.TIME_LIMIT_S + 1
+        assert (answer.status_code, statuses(client)["alerts"], statuses(client)["channels"]) == (
+            503,
+            "fail",
+            "warn",
+        )
+        assert statuses(client)["database"] == "pass"
+        assert client.get("/api/health/ready").status_code == 200
+        begun = time.monotonic()
+        for _ in range(20):
+            client.get("/api/health")
+        assert time.monotonic() - begun < health.TIME_LIMIT_S
+    finally:
+        release.set()
+        holder.join()
+    # Until the checks that hung have closed their connections.
+    for run in list(health.monitor._running.values()):
+        run.future.result(10)
 
 
 def test_a_check_that_breaks_tells_the_kind_of_error_and_no_more() -> None:
