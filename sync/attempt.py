@@ -6,9 +6,10 @@ written here. What was sent and whose answer is not known counts as maybe done.
 
 import asyncio
 import random
-from collections.abc import Callable, Collection
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Literal
 
 import structlog
@@ -117,16 +118,18 @@ async def make(
     *,
     clock: Callable[[], datetime],
     past: Past | None,
-    gate: MayLeave | None = None,
+    gate: Callable[..., Awaitable[bool]] | None = None,
 ) -> Ended:
     """Try a job, or look its effect up where that is what it is waiting for; return how it ended.
 
-    past: for a lookup. gate: whether a message may leave now. Raises nothing but CancelledError.
+    past: for a lookup. gate: whether a message may leave now; told when it was released, if it was.
+    Raises nothing but CancelledError.
     """
     started_at = clock()
     begun = asyncio.get_running_loop().time()
     is_held_back = job.operation == kill_switch.OPERATION and not job.is_lookup
-    sender = Sender(carrier, tokens, job.location_id, gate if is_held_back else None)
+    may_leave = partial(gate, job.released_at) if gate and job.released_at else gate
+    sender = Sender(carrier, tokens, job.location_id, may_leave if is_held_back else None)
     kind = OPERATIONS.get(job.operation)
     result: Verdict | Finding
     try:

@@ -83,6 +83,14 @@ LETTERS: tuple[Dataset, ...] = (
         why="a cause's page shows the last three days of them",
     ),
     Rows(
+        name="message_levels",
+        label="How many messages are usual, by the hour",
+        tables=(Table(model="sync.MessageLevel", at="hour"),),
+        default_days=30,
+        least_days=15,
+        why="the watch for a mass of messages compares with two weeks",
+    ),
+    Rows(
         name="ledger_checks",
         label="Daily checks of the dead letters' ledger",
         tables=(Table(model="sync.LedgerCheck", at="day"),),

@@ -11,6 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
+from django.db.models import Q
 from django.utils import timezone
 from pydantic import ValidationError
 from uuid_utils.compat import uuid7
@@ -19,9 +20,12 @@ from sync import backoff, superseding
 from sync.ghl.operations import OPERATIONS
 from sync.ghl.operations.misfits import Misfit, misfits
 from sync.ghl.operations.operation import AnyOperation
+from sync.mass_send import text
 from sync.models import Location, SyncJob
-from sync.transitions import State
+from sync.transitions import Cause, State
 from trainu import correlation
+
+MESSAGE = "message.send"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +77,7 @@ def enqueue(
         idempotency_key=idempotency_key,
         ordering_key=order,
         writes=sorted(kind.writes(checked)),
+        text_key=text.key_of(checked.document()) if operation == MESSAGE else None,
         next_at=moment,
         created_at=moment,
         correlation_id=correlation.current() or correlation.new(),
@@ -99,7 +104,7 @@ def revive(ids: Collection[UUID], *, now: datetime, look_first: bool = True) -> 
     """Give dead jobs one more try; return those that were dead. Inside the caller's transaction.
 
     look_first: ask GoHighLevel whether it is done already before sending; without, send at once, which for
-    what cannot be repeated is a person's decision.
+    what cannot be repeated is a person's decision. What was discarded before its first try has not been sent.
     """
     revived = SyncJob.objects.filter(pk__in=ids, state=State.DEAD)
     locked = set(revived.order_by("position").select_for_update().values_list("pk", flat=True))
@@ -108,7 +113,7 @@ def revive(ids: Collection[UUID], *, now: datetime, look_first: bool = True) -> 
         cause="",
         tries=backoff.MOST_TRIES - 1,
         lookups=0,
-        is_lookup=look_first,
+        is_lookup=~Q(cause=Cause.WITHDRAWN, tries=0) if look_first else False,
         is_redrive=True,
         is_suspect=False,
         next_at=now,

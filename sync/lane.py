@@ -13,14 +13,25 @@ from datetime import datetime
 from uuid import UUID
 
 import structlog
-from django.db import InterfaceError, OperationalError
+from django.db import Error, InterfaceError, OperationalError
 from django.utils import timezone
 
-from sync import attempt, attempt_log, breaker, probes, queue, recovery, settlement, superseding
+from sync import (
+    attempt,
+    attempt_log,
+    breaker,
+    kill_switch,
+    probes,
+    queue,
+    recovery,
+    settlement,
+    superseding,
+)
 from sync.attempt import Ended, Past
 from sync.database_thread import DatabaseThread
 from sync.ghl.transport import Carrier
 from sync.kill_switch import Gate
+from sync.mass_send import watch
 from sync.queue import Claimed
 from sync.tokens import Keeper
 from trainu import lanes
@@ -63,7 +74,7 @@ class Lane:
         self._on_beat = on_beat
         self._database = DatabaseThread()
         self._tokens = Keeper(carrier, database=self._database, clock=clock)
-        self._gate = Gate(self._database)
+        self._gate = Gate(self._database, self._look_out)
         self._in_hand: dict[UUID, tuple[Claimed, datetime]] = {}
         self._begun: asyncio.Queue[tuple[Claimed, Past | None]] = asyncio.Queue()
         self._probing: set[asyncio.Task[None]] = set()
@@ -121,6 +132,9 @@ class Lane:
                 for _ in range(_MOST_TAKEN_BACK):
                     if not await self._database(recovery.take_back, now=now):
                         break
+                # Here it is looked at too where no message leaves: what waits for its location is a mass too.
+                with contextlib.suppress(Error):
+                    await self._database(self._look_out, False)
             jobs = await self._database(queue.claim, now=now, most=most, suspects=self._recovers)
             overtaken = await self._overtaken(jobs)
             pasts = {job.id: await self._past(job) for job in jobs if job.is_lookup}
@@ -129,6 +143,7 @@ class Lane:
             log.warning("lane_without_database", error=type(error).__name__)
             self._claim_at = time.monotonic() + _AGAIN_S
             return
+        self._gate.expect(sum(job.operation == kill_switch.OPERATION for job in jobs))
         for job in jobs:
             if job.id in overtaken:
                 self._take(recovery.overtaken(job, wholly=overtaken[job.id], now=now))
@@ -136,6 +151,14 @@ class Lane:
                 self._begin(job, pasts.get(job.id))
         if len(jobs) < most:
             self._claim_at = time.monotonic() + POLL_S
+
+    def _look_out(self, at_once: bool) -> None:
+        try:
+            watch.look(now=self._clock(), at_once=at_once)
+        except Exception:
+            # Until somebody can look, the gate is shut.
+            log.exception("mass_send_not_looked_for")
+            raise
 
     async def _overtaken(self, jobs: list[Claimed]) -> dict[UUID, bool]:
         revived = [job.id for job in jobs if job.is_redrive]

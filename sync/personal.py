@@ -33,7 +33,7 @@ with mine as (
 )
 update sync_syncjob job
 set payload = '{{}}', result = '{{}}', ordering_key = '', writes = '{{}}', idempotency_key = '',
-    fence = fence + 1, cause = '', code = %(code)s,
+    text_key = null, fence = fence + 1, cause = '', code = %(code)s,
     state = case when state = 'succeeded' then 'succeeded' else 'superseded' end,
     settled_at = coalesce(settled_at, %(now)s)
 from mine where job.id = mine_id

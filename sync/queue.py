@@ -3,7 +3,8 @@
 The rules: a job is in one hand at a time; whoever's lease ran out changes nothing any more; of one order
 only the first is in hand, and it alone. A claim takes its requests out of the location's budget and its
 breaker's ramp in the same statement, so that nothing is claimed that may not be sent; and it looks at the
-kill switch there: while that is on, no message is taken in hand, nor what stands behind one in its order.
+kill switch there: while that is on, no message is taken in hand that nobody has released, nor what stands
+behind one in its order.
 """
 
 import json
@@ -37,6 +38,7 @@ class Claimed:
     is_redrive: bool
     created_at: datetime
     ordering_key: str
+    released_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,7 @@ class Settled:
 
 
 _COLUMNS = """id, fence, location_id, operation, payload::text, is_lookup, tries, lookups, correlation_id,
-    is_redrive, created_at, ordering_key"""
+    is_redrive, created_at, ordering_key, released_at"""
 
 # The first of a location that is due, and those that may be taken. Written out, for with a parameter in their
 # place a prepared statement cannot count on the partial indexes.
@@ -78,7 +80,10 @@ _NEXT = """
         order by job.next_at limit granted.requests
         for update of job skip locked
 """
-_NO_MESSAGE = " and job.operation <> 'message.send'"
+# A release is for the time for which the switch is on now; one of an earlier time lets nothing go.
+_UNHELD = """
+ and (job.operation <> 'message.send' or job.released_at >= (select changed_at from switch))
+"""
 
 # Locations take turns: each gives as many jobs as an even share, its tokens and its ramp allow. One whose
 # budget another lane has in hand is left to that lane. Locks are taken in the order budget, jobs, breaker;
@@ -89,7 +94,7 @@ _NO_MESSAGE = " and job.operation <> 'message.send'"
 # `not is_on or operation <> …` in one of them would read through all the messages that are held.
 _CLAIM = """
 with switch as materialized (
-    select coalesce(bool_or(is_on), false) as is_on from sync_killswitch
+    select coalesce(bool_or(is_on), false) as is_on, max(changed_at) as changed_at from sync_killswitch
 ), present as materialized (
     select budget.location_id, budget.used_today * (budget.day = %(day)s)::int as used, location.daily_limit,
            least(greatest(1, location.burst_limit * %(at_once)s),
@@ -102,7 +107,7 @@ with switch as materialized (
     where (location.state = 'active' or (location.state = 'paused' and location.paused_until <= %(now)s))
       and (budget.held_until is null or budget.held_until <= %(now)s)
       and (breaker.state = 'closed' or (breaker.state = 'ramping' and breaker.allowance > 0))
-      and location.id = case when (select is_on from switch) then ({first_no_message}) else ({first}) end
+      and location.id = case when (select is_on from switch) then ({first_unheld}) else ({first}) end
     order by random() limit %(most)s for update of budget skip locked
 ), granted as (
     select location_id, used, filled,
@@ -112,7 +117,7 @@ with switch as materialized (
 ), picked as materialized (
     select job.id, granted.location_id
     from granted cross join lateral (
-        select held.id from ({next_no_message}) held where (select is_on from switch)
+        select unheld.id from ({next_unheld}) unheld where (select is_on from switch)
         union all
         select free.id from ({next}) free where not (select is_on from switch)
     ) job
@@ -137,12 +142,12 @@ returning {columns}
 
 def _claim(which: LiteralString) -> LiteralString:
     """Return the statement that claims some of the jobs, whichever way the kill switch stands."""
-    but_messages: LiteralString = which + _NO_MESSAGE
+    unheld: LiteralString = which + _UNHELD
     return _CLAIM.format(
         first=_FIRST.format(which=which),
-        first_no_message=_FIRST.format(which=but_messages),
+        first_unheld=_FIRST.format(which=unheld),
         next=_NEXT.format(which=which),
-        next_no_message=_NEXT.format(which=but_messages),
+        next_unheld=_NEXT.format(which=unheld),
         columns=_COLUMNS,
     )
 
@@ -154,7 +159,7 @@ _CLAIM_SUSPECTS = _claim("job.is_suspect")
 _CLAIM_LOST = f"""
 with lost as materialized (
     select id as lost_id, next_at as ended_at from sync_syncjob where state = 'leased' and next_at <= %(now)s
-    order by next_at limit 1 for update skip locked
+    order by next_at, position limit 1 for update skip locked
 )
 update sync_syncjob set fence = fence + 1, next_at = %(lease)s
 from lost where id = lost_id

@@ -2,14 +2,14 @@
 
 The rules: jobs, attempts, dead letters, budgets, breakers and the signals commit together or not at all. A
 job whose lease was lost is left to whoever has it now; that it was tried is kept all the same. Rows are
-locked in the order jobs, budgets, breakers, locations.
+locked in the order jobs, kill switch, budgets, breakers, locations.
 """
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sync import attempt_log, breaker, budgets, locations, queue, signals, superseding
+from sync import attempt_log, breaker, budgets, kill_switch, locations, queue, signals, superseding
 from sync.attempt import Ended
 from sync.breaker import Seen
 from sync.dead_letters import letters
@@ -33,6 +33,7 @@ def settle(ended: Sequence[Ended], *, now: datetime) -> set[UUID]:
     overtaken = superseding.among(
         [one.job.id for one in ours if one.job.ordering_key and _waits_to_send(one)], now=now
     )
+    _check_messages(ended, now)
     _tell_letters(ours, now)
     _tell_mirror(ours, now)
     _note_limits(ended, now)
@@ -52,6 +53,17 @@ def _settled(one: Ended) -> Settled:
 
 def _waits_to_send(one: Ended) -> bool:
     return one.next.state is State.WAITING and not one.next.look_up
+
+
+def _check_messages(ended: Sequence[Ended], now: datetime) -> None:
+    """Whatever was sent, whoever had the job in hand: the kill switch may have had to hold it."""
+    sent = [
+        (one.started_at, one.job.released_at)
+        for one in ended
+        if one.job.operation == kill_switch.OPERATION and one.kind == "send" and one.request is not None
+    ]
+    if sent:
+        kill_switch.check_sent(sent, now=now)
 
 
 def _tell_letters(ours: Sequence[Ended], now: datetime) -> None:

@@ -30,11 +30,12 @@ class State(StrEnum):
 
 
 class Cause(StrEnum):
-    """Why a job is dead, beside the code of its last attempt."""
+    """Why a job is dead, beside the code of its last attempt. WITHDRAWN: by a person, while it was held."""
 
     REFUSED = "refused"
     EXHAUSTED = "exhausted"
     CHECK_BY_HAND = "check_by_hand"
+    WITHDRAWN = "withdrawn"
 
 
 @dataclass(frozen=True, slots=True)

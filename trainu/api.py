@@ -21,6 +21,7 @@ from observability.api import alert_rules, dashboards, events, health, incidents
 from sync.api import (
     bulk_operations,
     dead_letters,
+    held_messages,
     jobs,
     kill_switch,
     letter_groups,
@@ -74,6 +75,7 @@ api.add_router("/silences", silences)
 api.add_router("/sync", jobs.router)
 api.add_router("/sync", workflow_addresses.router)
 api.add_router("/sync", locations.router)
+api.add_router("/sync", held_messages.router)
 api.add_router("/sync", kill_switch.router)
 api.add_router("/webhooks", webhooks.router)
 api.add_router("/dead-letters", dead_letters.router)

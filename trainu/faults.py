@@ -71,6 +71,7 @@ class MassSendCode(StrEnum):
     RATE_EXCEEDED = "rate_exceeded"
     SENT_TWICE = "sent_twice"
     KILL_SWITCH_TRIPPED = "kill_switch_tripped"
+    KILL_SWITCH_LEAKS = "kill_switch_leaks"
 
 
 class MassSendFault(Fault):

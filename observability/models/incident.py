@@ -146,7 +146,6 @@ class Notification(models.Model):
         permissions = [("resend_notification", "Can send notifications again")]
         indexes = [
             models.Index(fields=["due_at"], condition=Q(state="waiting"), name="notification_due"),
-            models.Index(fields=["id"], condition=Q(state="dead"), name="notification_dead"),
             models.Index(fields=["incident", "channel", "id"], name="notification_of_incident"),
             models.Index(fields=["created_at"], condition=Q(state="dead"), name="notification_dead"),
         ]

@@ -1,6 +1,15 @@
 """Sync in the admin, one noun a file. Pages parse, call one verb, and render."""
 
-from sync.admin import connecting, flight, held, job, kill_switch, location, workflow_address
+from sync.admin import (
+    connecting,
+    flight,
+    held,
+    held_messages,
+    job,
+    kill_switch,
+    location,
+    workflow_address,
+)
 from sync.dead_letters import admin as dead_letters
 from sync.mirror import admin as mirror
 from sync.reconciliation import admin as reconciliation
@@ -11,6 +20,7 @@ __all__ = [
     "dead_letters",
     "flight",
     "held",
+    "held_messages",
     "job",
     "kill_switch",
     "location",

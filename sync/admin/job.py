@@ -32,6 +32,7 @@ _TONES = {"waiting": "info", "leased": "info", "succeeded": "ok", "dead": "bad",
 _CAUSES = {
     "refused": "GoHighLevel refused it.",
     "exhausted": "Every try failed.",
+    "withdrawn": "Somebody has discarded it while the kill switch held it.",
     "check_by_hand": "It may have been done, and nobody can tell: look in GoHighLevel.",
 }
 # Choices of a filter are bounded; the rest is reached by searching for the location's id.

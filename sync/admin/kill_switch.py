@@ -31,13 +31,13 @@ _PAGE = "admin:sync_kill_switch"
 @require_safe
 def page(request: HttpRequest) -> HttpResponse:
     """Show the switch, as large as it is."""
-    switch = kill_switch.state()
+    switch, now = kill_switch.state(), timezone.now()
     moments = site.history(request, *kill_switch.TARGET)[::-1][:MOST_MOMENTS]
     names = people.names({moment.by for moment in moments})
     context = site.each_context(request) | {
         "title": "Kill switch",
         "switch": switch,
-        "held": figures.held(now=timezone.now()) if switch.is_on else None,
+        "held": figures.held(now=now, since=switch.since or now) if switch.is_on else None,
         "longest": kill_switch.LONGEST_REASON,
         "may_turn": request.user.has_perm(TURN),
         "history": [(moment, names.get(moment.by, "")) for moment in moments],

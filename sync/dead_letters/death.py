@@ -12,8 +12,9 @@ from uuid import UUID
 class Death:
     """One of job_id and webhook_id is there. location_id: empty where nobody knows.
 
-    subject: the job's operation or the webhook's topic. cause: refused, exhausted, check_by_hand. code: of
-    the last try. status: of its HTTP answer. words: GoHighLevel's own, or ours; not redacted.
+    subject: the job's operation or the webhook's topic. cause: refused, exhausted, check_by_hand,
+    withdrawn. code: of the last try. status: of its HTTP answer. words: GoHighLevel's own, or ours; not
+    redacted.
     """
 
     job_id: UUID | None

@@ -42,6 +42,10 @@ _WEBHOOKS = {
     ),
 }
 _UNKNOWN = Explanation("It failed for a reason that has no words yet.", _DEVELOPERS)
+_WITHDRAWN = Explanation(
+    "Somebody has discarded the message while the kill switch held it.",
+    "Nothing to do. If it is to be sent after all, restore its letter and redrive that.",
+)
 _NO_RETRY = "tried again by itself"
 
 
@@ -53,6 +57,8 @@ def explain(code: str, cause: str) -> Explanation:
         return _WEBHOOKS[code]
     if code not in set(Code):
         return _UNKNOWN
+    if cause == Cause.WITHDRAWN:
+        return _WITHDRAWN
     outcome = Outcome.AMBIGUOUS if cause == Cause.CHECK_BY_HAND else Outcome.PERMANENT
     said = words.explain(Verdict(outcome, Code(code)))
     if cause == Cause.CHECK_BY_HAND:

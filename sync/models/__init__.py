@@ -12,6 +12,7 @@ from sync.models.idle_probe import IdleProbe
 from sync.models.job import SyncJob
 from sync.models.kill_switch import KillSwitch
 from sync.models.location import Location
+from sync.models.mass_send import MessageLevel, MessageWatch
 from sync.models.reconciliation import Reconciliation, Silence
 from sync.models.saved_view import SavedView
 from sync.models.webhook import Webhook
@@ -34,6 +35,8 @@ __all__ = [
     "LedgerCheck",
     "LetterNote",
     "Location",
+    "MessageLevel",
+    "MessageWatch",
     "Reconciliation",
     "SavedView",
     "Silence",

@@ -55,6 +55,11 @@ class SyncJob(models.Model):
     fence = models.PositiveIntegerField(default=0)
     next_at = models.DateTimeField()
     result = models.JSONField(default=dict, help_text="Ids that GoHighLevel gave.")
+    # Of a message: what equal texts have in common, and nobody can read. See `mass_send.text`.
+    text_key = models.BigIntegerField(null=True)
+    released_at = models.DateTimeField(
+        null=True, help_text="When a person let this message go although the kill switch is on."
+    )
     correlation_id = models.CharField(max_length=64)
     created_at = models.DateTimeField()
     settled_at = models.DateTimeField(null=True)
@@ -69,8 +74,23 @@ class SyncJob(models.Model):
             # While the kill switch is on, what may go is not behind a hundred thousand messages.
             models.Index(
                 fields=["location", "next_at"],
-                condition=Q(state="waiting", is_suspect=False) & ~Q(operation="message.send"),
-                name="job_due_no_message",
+                condition=Q(state="waiting", is_suspect=False)
+                & (~Q(operation="message.send") | Q(released_at__isnull=False)),
+                name="job_due_unheld",
+            ),
+            # What comes in, for whoever watches for a mass of it; nothing but this index is read.
+            models.Index(
+                fields=["created_at"],
+                include=["location", "text_key"],
+                condition=Q(operation="message.send"),
+                name="message_by_time",
+            ),
+            # What the kill switch holds, in groups; lookups send nothing.
+            models.Index(
+                fields=["location", "text_key", "position"],
+                include=["created_at", "released_at"],
+                condition=Q(state="waiting", operation="message.send", is_lookup=False),
+                name="message_waiting",
             ),
             # What will die unless something is done; see `sync.dying`.
             models.Index(

@@ -13,6 +13,9 @@ class KillSwitch(models.Model):
     by = models.CharField(max_length=100, blank=True)
     reason = models.CharField(max_length=300, blank=True)
     changed_at = models.DateTimeField(null=True)
+    leaked_at = models.DateTimeField(
+        null=True, help_text="When a message was seen to leave all the same, since it was turned on."
+    )
 
     class Meta:
         default_permissions = ("view",)

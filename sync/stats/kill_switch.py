@@ -17,16 +17,17 @@ _MOST_LOCATIONS = 1_000
 
 _HELD = """
 with looked as materialized (
-    select location.id, due.operation
+    select location.id, due.operation = 'message.send'
+           and (due.released_at is null or due.released_at < %(since)s) as is_held
     from (select id from sync_location order by id limit %(locations)s) location
     cross join lateral (
-        select operation from sync_syncjob
+        select operation, released_at from sync_syncjob
         where location_id = location.id and state = 'waiting' and not is_suspect and next_at <= %(now)s
         order by next_at limit %(of_one)s + 1
     ) due
     limit %(most)s + 1
 )
-select count(*) filter (where operation = 'message.send'),
+select count(*) filter (where is_held),
        count(*) > %(most)s or exists (select from looked group by id having count(*) > %(of_one)s)
 from looked
 """
@@ -46,13 +47,14 @@ def look(*, now: datetime) -> Switch:
     with connection.cursor() as cursor:
         cursor.execute("select changed_at from sync_killswitch where is_on")
         row = cursor.fetchone()
-    return Switch(True, row[0], held(now=now)) if row else Switch(False, None, Count(0))
+    return Switch(True, row[0], held(now=now, since=row[0])) if row else Switch(False, None, Count(0))
 
 
-def held(*, now: datetime) -> Count:
-    """Return how many messages are due; while the switch is on, these are the ones it holds."""
+def held(*, now: datetime, since: datetime) -> Count:
+    """Return how many messages are due that nobody has released since the switch was turned on."""
     given: dict[str, Any] = {
         "now": now,
+        "since": since,
         "most": MOST,
         "of_one": MOST_OF_A_LOCATION,
         "locations": _MOST_LOCATIONS,

@@ -26,7 +26,8 @@ def kill_switch_card(context: RequestContext) -> dict[str, Any]:
     if not user.has_perm("sync.view_killswitch"):
         return {"switch": None}
     switch = kill_switch.state()
-    held = figures.held(now=timezone.now()) if switch.is_on else None
+    now = timezone.now()
+    held = figures.held(now=now, since=switch.since or now) if switch.is_on else None
     return {"switch": switch, "held": held, "may_turn": user.has_perm("sync.turn_killswitch")}
 
 

@@ -41,7 +41,7 @@ _CLAIM_LOST = """
 update sync_webhook set fence = fence + 1, next_at = %(lease)s
 where id = any(array(
     select id from sync_webhook where state = 'leased' and next_at <= %(now)s
-    order by next_at limit 1 for update skip locked
+    order by next_at, id limit 1 for update skip locked
 ))
 returning id, fence, topic, correlation_id
 """

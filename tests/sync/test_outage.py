@@ -9,7 +9,7 @@ from pydantic import SecretStr
 
 from sync import breaker, credentials, jobs, lane
 from sync.models import Breaker, Location, SyncJob
-from tests.sync.working import NOW, Studio
+from tests.sync.working import NOW, PATIENT, Studio
 from trainu.demo.ghl import Simulator
 
 OUTAGE = timedelta(hours=6)
@@ -29,7 +29,8 @@ def studio(transactional_db: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[
     # A lane ends here when it has found nothing: it need not wait for what comes.
     monkeypatch.setattr(lane, "POLL_S", 0.005)
     with Simulator(seed=1, limits=True) as simulator:
-        studio = Studio(simulator, BUSY, burst=BURST)
+        # One answer that came too late would, in the drain, hold everything for five minutes more.
+        studio = Studio(simulator, BUSY, burst=BURST, timeouts=PATIENT)
         for location_id in LOCATIONS.keys() - {BUSY}:
             simulator.location(location_id, token=f"pit-{location_id}")
             Location.objects.create(pk=location_id, name="Studio", created_at=NOW, burst_limit=BURST)

@@ -77,6 +77,17 @@ def test_what_does_not_fit_is_refused_with_what_to_do(wrong: dict[str, Any], cod
     assert SyncJob.objects.count() == 0
 
 
+def test_of_leases_that_run_out_together_the_older_job_is_taken_back_first() -> None:
+    ids = [enqueue(f"c-{n}").job_id for n in range(4)]
+    assert len(claim()) == 4
+    # What is written last stands last in the index: that must not decide.
+    for id in reversed(ids):
+        for ends in (NOW, NOW + queue.LEASE):
+            SyncJob.objects.filter(pk=id).update(next_at=ends)
+    taken = [queue.claim_lost(now=NOW + queue.LEASE) for _ in ids]
+    assert [one[0].id for one in taken if one] == ids
+
+
 def test_a_claimed_job_is_nobody_elses_until_its_lease_runs_out() -> None:
     enqueue()
     [mine] = claim()

@@ -26,7 +26,7 @@ from sync.signals import Trouble
 from sync.tokens import Keeper
 from tests.journeys.conftest import environment  # noqa: F401
 from tests.journeys.database import eventually
-from tests.sync.working import QUICK, Studio
+from tests.sync.working import PATIENT, QUICK, Studio
 from trainu.demo.ghl import Simulator
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -44,7 +44,7 @@ def _app(settings: Settings) -> None:
 @pytest.fixture
 def studio(transactional_db: None) -> Iterator[Studio]:
     with Simulator(seed=1, limits=False) as simulator:
-        yield Studio(simulator)
+        yield Studio(simulator, timeouts=PATIENT)
 
 
 def install(ghl: Simulator, location_id: str, expires_at: datetime) -> Tokens:
@@ -141,7 +141,7 @@ def kill_with_children(process: "subprocess.Popen[str]") -> None:
 
 def token(studio: Studio) -> SecretStr | Verdict:
     async def run() -> SecretStr | Verdict:
-        async with Carrier(studio.ghl.url, timeouts=QUICK) as carrier, DatabaseThread() as database:
+        async with Carrier(studio.ghl.url, timeouts=studio.timeouts) as carrier, DatabaseThread() as database:
             return await Keeper(carrier, database=database, clock=studio.clock).token(studio.id)
 
     return asyncio.run(run())
@@ -161,6 +161,7 @@ def test_a_refresh_without_an_answer_blames_nobody_and_is_asked_again(studio: St
 def test_while_nobody_gives_tokens_all_who_wait_share_one_question_and_no_try_is_lost(studio: Studio) -> None:
     install(studio.ghl, studio.id, studio.clock.now - HOUR)
     studio.ghl.fail("hang", path="/oauth/token")
+    studio.timeouts = QUICK
     burst(studio, 30)
     studio.work()
     assert states() == {("waiting", 0)}

@@ -445,6 +445,17 @@ def test_a_webhook_that_kills_its_workers_is_tried_alone_and_given_up(location: 
     assert (again(killer).state, killer.code, killer.tries) == ("dead", "worker_lost", 6)
 
 
+def test_of_leases_that_run_out_together_the_older_webhook_is_taken_first(location: Location) -> None:
+    ids = [stored(contact(number(n), id=f"c-{n}")).pk for n in range(1, 5)]
+    queue.claim(now=NOW, most=10)
+    # What is written last stands last in the index: that must not decide.
+    for id in reversed(ids):
+        for ends in (NOW, NOW + queue.LEASE):
+            Webhook.objects.filter(pk=id).update(next_at=ends)
+    taken = [queue.claim_lost(now=NOW + queue.LEASE) for _ in ids]
+    assert [one.id for one in taken if one] == ids
+
+
 def test_whose_lease_ran_out_changes_nothing_any_more(location: Location) -> None:
     webhook = stored(contact())
     [slow] = queue.claim(now=NOW, most=1)

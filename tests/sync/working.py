@@ -15,7 +15,10 @@ from sync.models import Location, SyncJob
 from trainu.demo.ghl import Simulator
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+# For what hangs; a busy machine is as slow now and then.
 QUICK = Timeouts(pool_s=1, connect_s=1, read_s=0.4, total_s=0.5)
+# For whoever must not take a busy machine for a failure.
+PATIENT = Timeouts(pool_s=30, connect_s=10, read_s=10, total_s=30)
 
 
 @dataclass
@@ -43,6 +46,7 @@ class Studio:
     ghl: Simulator
     id: str = "studio00000000000001"
     burst: int = 100_000
+    timeouts: Timeouts = QUICK
     clock: Clock = field(init=False)
 
     def __post_init__(self) -> None:
@@ -65,7 +69,7 @@ class Studio:
         """Let a lane work until nothing is due any more; return how many attempts it settled."""
 
         async def run() -> int:
-            carrier = Carrier(self.ghl.url, timeouts=QUICK)
+            carrier = Carrier(self.ghl.url, timeouts=self.timeouts)
             lane = Lane(carrier, clock=self.clock, **options)
             return await lane.run(lambda: lane.is_idle)
 

@@ -1,0 +1,4 @@
+"""What the kill switch holds, for a person who decides of it: in groups, released or discarded.
+
+`chosen` says which are meant; `groups` shows them; `deciding` has the two verbs.
+"""
