@@ -28,6 +28,8 @@ from sync import signals
 from sync.signals import Act, AttemptEnded, BookingChanged, LeadAppeared, Trouble, WebhookStored
 from trainu import correlation
 from trainu.faults import (
+    DataLossCode,
+    DataLossFault,
     Fault,
     GHLWebhookFault,
     MassSendCode,
@@ -176,6 +178,9 @@ def _fault(one: Trouble) -> Fault:
     if one.kind == "webhook":
         code = one.code if one.code in set(WebhookCode) else WebhookCode.HANDLER_ERROR
         return GHLWebhookFault("", code, location_id=one.location_id, trouble=one.code)
+    if one.kind == "data_loss":
+        lost = one.code if one.code in set(DataLossCode) else DataLossCode.LEDGER_MISMATCH
+        return DataLossFault(lost, location_id=one.location_id, trouble=one.code)
     if one.kind == "mass_send":
         code = one.code if one.code in set(MassSendCode) else MassSendCode.KILL_SWITCH_TRIPPED
         return MassSendFault(code, location_id=one.location_id, trouble=one.code)

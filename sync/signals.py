@@ -103,13 +103,13 @@ class Act:
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """Something is wrong that blames no job: a SEV2 for whoever watches, a mass of messages a SEV1.
+    """Something is wrong that blames no job: a SEV2; where data is lost, or a mass of messages goes, a SEV1.
 
-    code: a word of `trainu.faults`: SyncCode, WebhookCode or MassSendCode. location_id: empty where it is
-    about all of them. words: for staff, nothing personal.
+    code: a word of `trainu.faults`: SyncCode, WebhookCode, DataLossCode or MassSendCode. location_id:
+    empty where it is about all of them. words: for staff, nothing personal.
     """
 
-    kind: Literal["sync", "webhook", "mass_send"]
+    kind: Literal["sync", "webhook", "data_loss", "mass_send"]
     code: str
     location_id: str
     words: str

@@ -5,6 +5,7 @@ Kernel: imports no app. The rule: a detail says what is wrong and what to do, ne
 
 from collections.abc import Callable
 from http import HTTPStatus
+from typing import Any
 
 import orjson
 import structlog
@@ -86,6 +87,21 @@ def database_away(error: Exception) -> HttpResponse:
         "The database cannot be reached. Nothing was stored; send the same again.",
         retry_after=DATABASE_RETRY_S,
     )
+
+
+_SCHEMA = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+_EVERYWHERE = {401: "No valid key.", 403: "The key lacks the scope.", 429: "Over the key's limit."}
+
+
+def documented(words: dict[int, str]) -> dict[str, Any]:
+    """Return what the API's document says of an address's errors: which status means what, and what to do.
+
+    words: by status, beside those that every address may answer.
+    """
+    said = words | _EVERYWHERE
+    return {
+        "responses": {str(status): {"description": text, "content": _SCHEMA} for status, text in said.items()}
+    }
 
 
 _WORDS = {

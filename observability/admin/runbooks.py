@@ -7,13 +7,12 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
-from django.urls import NoReverseMatch, reverse
+from django.urls import reverse
 from django.utils.safestring import SafeString
 from django.views.decorators.http import require_safe
 
 from observability import runbooks
-from observability.alerts import measures, rules
-from observability.alerts.measures import Measure
+from observability.alerts import demands, rules
 from observability.models import AlertRule, Incident
 from observability.models.alert import Severity
 from observability.runbooks import Kind, Runbook
@@ -29,7 +28,6 @@ MOST_CAUSES = 10
 _LONGEST_SEARCH = 100
 _SEVERITY_TONES = {"SEV1": "bad", "SEV2": "warn", "SEV3": "info"}
 _STATE_TONES = {"open": "bad", "acknowledged": "info"}
-_CHANNELS = {"slack": "Slack", "pagerduty": "PagerDuty", "email": "email"}
 
 
 @require_safe
@@ -98,7 +96,7 @@ def _now(request: HttpRequest, runbook: Runbook) -> dict[str, Any]:
         may = navigation.may(request.user, "observability.view_alertrule")
         return {
             "rule": rule if may else None,
-            "rule_url": _url("observability_alertrule_change", runbook.code),
+            "rule_url": reverse("admin:observability_alertrule_change", args=[runbook.code]),
             "severity": pill(rule.severity, _SEVERITY_TONES[rule.severity]) if rule else "",
             "terms": terms(rule) if rule and may else [],
             "is_alert": True,
@@ -108,7 +106,7 @@ def _now(request: HttpRequest, runbook: Runbook) -> dict[str, Any]:
         causes = dead_letters.causes(runbook.serves, MOST_CAUSES)
         return {
             "is_cause": True,
-            "causes": [(one, _url("sync_causegroup_change", one.key)) for one in causes],
+            "causes": [(one, reverse("admin:sync_causegroup_change", args=[one.key])) for one in causes],
         }
     return {}
 
@@ -120,7 +118,7 @@ def _incidents(code: str) -> list[tuple[Incident, SafeString, str]]:
         (
             one,
             pill(one.get_state_display(), _STATE_TONES[one.state]),
-            _url("observability_incident_change", one.pk),
+            reverse("admin:observability_incident_change", args=[one.pk]),
         )
         for one in unresolved[:MOST_INCIDENTS]
     ]
@@ -128,53 +126,12 @@ def _incidents(code: str) -> list[tuple[Incident, SafeString, str]]:
 
 def terms(rule: AlertRule) -> list[tuple[str, str]]:
     """Return what a rule demands as it stands now, in names and words."""
-    measure = measures.find(rule.code)
-    unit = measure.unit if measure else "number"
-    cases = [f"of {rule.min_sample:,} cases or more"] if rule.min_sample else []
-    cases += [f"{rule.min_bad:,} of them bad or more"] if rule.min_bad else []
-    fires = [f"above {_amount(rule.threshold, unit)}", *cases]
-    if rule.for_minutes:
-        fires.append(f"for {_minutes(rule.for_minutes)}")
-    told = " and ".join(_CHANNELS.get(one, one) for one in rule.channels) or "nobody"
-    again = f", again every {_minutes(rule.repeat_minutes)} until somebody acknowledges it"
     return [
-        *([("Measured", _measured(rule, measure))] if measure else []),
-        ("Fires", ", ".join(fires)),
-        (
-            "Well again",
-            f"at {_amount(rule.recovery, unit)} or below, for {_minutes(rule.recovery_minutes)}"
-            if rule.recovery_minutes
-            else f"at {_amount(rule.recovery, unit)} or below",
-        ),
-        ("Told", f"{told}{again if rule.repeat_minutes else ''}"),
+        ("Measured", demands.what(rule)),
+        ("Fires", demands.demanded(rule)),
+        ("Well again", demands.recovery(rule)),
+        ("Told", demands.told(rule)),
     ]
-
-
-def _measured(rule: AlertRule, measure: Measure) -> str:
-    # A level is what was said last, whatever the window.
-    within = "" if measure.kind == "level" else f", within {_minutes(rule.window_minutes)}"
-    return f"{measure.words}{within}"
-
-
-def _amount(value: float, unit: str) -> str:
-    if unit == "share":
-        return f"{value * 100:g} %"
-    return _minutes(value / 60) if unit == "seconds" and value else f"{value:,g}"
-
-
-def _minutes(number: float) -> str:
-    for name, size in (("week", 10_080), ("day", 1_440), ("hour", 60)):
-        if number >= size and number % size == 0:
-            count = number / size
-            return f"{count:,g} {name}{'' if count == 1 else 's'}"
-    return f"{number:,g} minute{'' if number == 1 else 's'}"
-
-
-def _url(name: str, key: object) -> str:
-    try:
-        return reverse(f"admin:{name}", args=[key])
-    except NoReverseMatch:
-        return ""
 
 
 site.register_view("runbooks/", listing, "runbooks", permission=VIEW)

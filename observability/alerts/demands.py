@@ -35,8 +35,9 @@ def what(rule: AlertRule) -> str:
 def demanded(rule: AlertRule) -> str:
     """Return when a rule fires, in a sentence without its subject: above 5 % over 15 minutes, …"""
     measure = measures.find(rule.code)
-    parts = [f"above {in_words(rule.threshold, rule)}"]
-    if rule.window_minutes > 1 or (measure and measure.kind != "level"):
+    parts = [f"above {in_words(rule.threshold, rule)}" if rule.threshold else "any at all"]
+    # A level is what was said last, whatever the window.
+    if measure and measure.kind != "level":
         parts[0] += f" {'over' if rule.window_minutes > 1 else 'in'} {_minutes(rule.window_minutes)}"
     if rule.for_minutes:
         parts.append(f"for {_minutes(rule.for_minutes)} on end")
@@ -50,9 +51,9 @@ def demanded(rule: AlertRule) -> str:
 
 
 def recovery(rule: AlertRule) -> str:
-    """Return when it is well again: at or below 3 % for 5 minutes."""
+    """Return when it is well again: at or below 3 % for 5 minutes, or none for 5 minutes."""
     lasting = f" for {_minutes(rule.recovery_minutes)}" if rule.recovery_minutes else ""
-    return f"at or below {in_words(rule.recovery, rule)}{lasting}"
+    return f"{f'at or below {in_words(rule.recovery, rule)}' if rule.recovery else 'none'}{lasting}"
 
 
 def told(rule: AlertRule) -> str:

@@ -13,10 +13,9 @@ from ninja import Query, Router
 from observability.alerts import rules
 from observability.alerts.replay import back_test
 from observability.api import alert_shapes as shapes
-from observability.api.documented import problems
 from observability.models import AlertRule, RuleState
 from trainu.bounded_query import TooBroad, bounded
-from trainu.problem import Problem
+from trainu.problem import Problem, documented
 from trainu.scopes import Scope, actor
 
 router = Router(tags=["alerts"])
@@ -28,7 +27,7 @@ MOST_DAYS = 90
 TIME_LIMIT_MS = 10_000
 _PHASES = {"firing": 0, "pending": 1, "ok": 2}
 Code = Annotated[str, Query(max_length=40)]
-_ONE = problems({404: "There is no such rule."})
+_ONE = documented({404: "There is no such rule."})
 
 
 @router.get(
@@ -37,7 +36,7 @@ _ONE = problems({404: "There is no such rule."})
     response=list[shapes.RuleLine],
     summary="List alert rules",
     operation_id="list_alert_rules",
-    openapi_extra=problems({}),
+    openapi_extra=documented({}),
 )
 def list_rules(request: HttpRequest) -> list[dict[str, Any]]:
     """Return every rule with its terms, by severity."""
@@ -63,7 +62,7 @@ def one_rule(request: HttpRequest, code: str) -> dict[str, Any]:
     response=shapes.RuleDetail,
     summary="Change a rule's terms",
     operation_id="change_alert_rule",
-    openapi_extra=problems({404: "There is no such rule.", 422: "The terms do not fit together."}),
+    openapi_extra=documented({404: "There is no such rule.", 422: "The terms do not fit together."}),
 )
 def change(request: HttpRequest, code: str, wanted: shapes.Terms) -> dict[str, Any]:
     """Change what is given; it holds from the next evaluation on, within a minute."""
@@ -80,7 +79,7 @@ def change(request: HttpRequest, code: str, wanted: shapes.Terms) -> dict[str, A
     response=shapes.BackTestAnswer,
     summary="When would a rule have fired?",
     operation_id="back_test_alert_rule",
-    openapi_extra=problems(
+    openapi_extra=documented(
         {404: "There is no such rule.", 422: "The terms do not fit.", 503: "It takes too long to try."}
     ),
 )

@@ -15,9 +15,8 @@ from ninja import Query, Router
 from observability.alerts import cursors, incident_search, incidents
 from observability.api import alert_shapes as shapes
 from observability.api.alert_shapes import Id, Severity
-from observability.api.documented import problems
 from observability.models import Incident
-from trainu.problem import Problem
+from trainu.problem import Problem, documented
 from trainu.scopes import Scope, actor
 
 router = Router(tags=["alerts"])
@@ -25,8 +24,8 @@ router = Router(tags=["alerts"])
 READ, WORK = "alerts:read", "alerts:work"
 MOST_MOMENTS = 200
 MOST_NOTIFICATIONS = 100
-_ONE = problems({404: "There is no such incident."})
-_VERB = problems(
+_ONE = documented({404: "There is no such incident."})
+_VERB = documented(
     {404: "There is no such incident.", 409: "Its state does not allow it.", 422: "It does not fit."}
 )
 
@@ -37,7 +36,7 @@ _VERB = problems(
     response=shapes.IncidentList,
     summary="List incidents, the newest first",
     operation_id="list_incidents",
-    openapi_extra=problems({422: "A parameter does not fit."}),
+    openapi_extra=documented({422: "A parameter does not fit."}),
 )
 def list_incidents(
     request: HttpRequest,

@@ -13,9 +13,8 @@ from ninja import Query, Router, Status
 from observability.alerts import cursors, silences
 from observability.api import alert_shapes as shapes
 from observability.api.alert_shapes import Id
-from observability.api.documented import problems
 from observability.models import AlertRule, Silence
-from trainu.problem import Problem
+from trainu.problem import Problem, documented
 from trainu.scopes import Scope, actor
 
 router = Router(tags=["alerts"])
@@ -30,7 +29,7 @@ MOST = 100
     response=shapes.SilenceList,
     summary="List silences, those that end last first",
     operation_id="list_silences",
-    openapi_extra=problems({422: "A parameter does not fit."}),
+    openapi_extra=documented({422: "A parameter does not fit."}),
 )
 def list_silences(
     request: HttpRequest,
@@ -60,7 +59,7 @@ def list_silences(
     response={201: shapes.SilenceLine},
     summary="Tell nobody for a while",
     operation_id="begin_silence",
-    openapi_extra=problems({404: "There is no such rule.", 422: "Its reason or end does not fit."}),
+    openapi_extra=documented({404: "There is no such rule.", 422: "Its reason or end does not fit."}),
 )
 def begin(request: HttpRequest, wanted: shapes.NewSilence) -> Status[dict[str, Any]]:
     """Silence a rule, or all of them. Incidents open and are resolved as always."""
@@ -89,7 +88,7 @@ def begin(request: HttpRequest, wanted: shapes.NewSilence) -> Status[dict[str, A
     response=shapes.Ended,
     summary="End a silence early",
     operation_id="end_silence",
-    openapi_extra=problems({404: "There is no such silence."}),
+    openapi_extra=documented({404: "There is no such silence."}),
 )
 def end(request: HttpRequest, silence_id: Id) -> dict[str, Any]:
     """End a silence now; what happens from now on is told again."""

@@ -11,18 +11,17 @@ from ninja import Query, Router, Status
 
 from sync.api import bulk_shapes as shapes
 from sync.api import letter_rows as rows
-from sync.api.documented import problems
 from sync.api.letter_answers import refusals
 from sync.api.letter_shapes import Id, Reason
 from sync.dead_letters import bulk, search
 from sync.models import BulkOperation
-from trainu.problem import Problem
+from trainu.problem import Problem, documented
 from trainu.scopes import Scope, actor
 
 router = Router(tags=["bulk operations"])
 
 READ, OPERATE = "sync:read", "sync:operate"
-_ONE = problems({404: "There is no such operation.", 409: "Its state does not allow it."})
+_ONE = documented({404: "There is no such operation.", 409: "Its state does not allow it."})
 OperationState = Literal["proposed", "running", "paused", "stopped", "canceled", "done"]
 Cursor = Annotated[int | None, Query(ge=0, lt=2**63)]
 Limit = Annotated[int, Query(ge=1, le=search.MOST_ROWS)]
@@ -34,7 +33,7 @@ Limit = Annotated[int, Query(ge=1, le=search.MOST_ROWS)]
     response=shapes.OperationList,
     summary="List bulk operations, newest first",
     operation_id="list_bulk_operations",
-    openapi_extra=problems({422: "A parameter does not fit."}),
+    openapi_extra=documented({422: "A parameter does not fit."}),
 )
 def list_operations(
     request: HttpRequest,
@@ -54,7 +53,7 @@ def list_operations(
     response=shapes.Counted,
     summary="How many letters would it be?",
     operation_id="count_bulk_operation",
-    openapi_extra=problems({422: "The filter does not fit."}),
+    openapi_extra=documented({422: "The filter does not fit."}),
 )
 def count(request: HttpRequest, wanted: shapes.Counting) -> dict[str, Any]:
     """Count what an operation would work on now, up to 100,001. It changes nothing."""
@@ -68,7 +67,7 @@ def count(request: HttpRequest, wanted: shapes.Counting) -> dict[str, Any]:
     response={202: shapes.OperationDetail},
     summary="Begin a bulk operation",
     operation_id="start_bulk_operation",
-    openapi_extra=problems(
+    openapi_extra=documented(
         {
             409: "There are others now than were shown: count again.",
             422: "It does not fit, or is not confirmed.",
@@ -115,7 +114,7 @@ def one_operation(request: HttpRequest, operation_id: Id) -> dict[str, Any]:
     response=shapes.ItemList,
     summary="What became of each letter of a bulk operation?",
     operation_id="list_bulk_operation_items",
-    openapi_extra=problems({404: "There is no such operation.", 422: "A parameter does not fit."}),
+    openapi_extra=documented({404: "There is no such operation.", 422: "A parameter does not fit."}),
 )
 def list_items(
     request: HttpRequest,
@@ -137,7 +136,7 @@ def list_items(
     response=shapes.OperationDetail,
     summary="Approve a bulk operation as its second person",
     operation_id="approve_bulk_operation",
-    openapi_extra=problems(
+    openapi_extra=documented(
         {404: "There is no such operation.", 409: "Its state does not allow it, or this key has started it."}
     ),
 )

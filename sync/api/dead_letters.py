@@ -13,19 +13,18 @@ from ninja import Query, Router, Status
 from sync import retrying
 from sync.api import letter_rows as rows
 from sync.api import letter_shapes as shapes
-from sync.api.documented import problems
 from sync.api.letter_answers import refusals
 from sync.api.letter_shapes import Id, LetterState, Word
 from sync.dead_letters import changes, letters, revealing, search
 from sync.dead_letters.chosen import Chosen
-from trainu.problem import Problem
+from trainu.problem import Problem, documented
 from trainu.scopes import Scope, actor
 
 router = Router(tags=["dead letters"])
 
 READ, OPERATE, REVEAL = "sync:read", "sync:operate", "sync:reveal"
-_VERB = problems({422: "What was asked for does not fit; `detail` says what to do."})
-_ONE = problems(
+_VERB = documented({422: "What was asked for does not fit; `detail` says what to do."})
+_ONE = documented(
     {404: "There is no such letter.", 409: "Its state does not allow it.", 422: "It does not fit."}
 )
 
@@ -36,7 +35,7 @@ _ONE = problems(
     response=shapes.LetterList,
     summary="List dead letters, those that died last first",
     operation_id="list_dead_letters",
-    openapi_extra=problems({422: "A parameter does not fit."}),
+    openapi_extra=documented({422: "A parameter does not fit."}),
 )
 def list_letters(
     request: HttpRequest,
@@ -62,7 +61,7 @@ def list_letters(
     response=shapes.LetterDetail,
     summary="What is a letter about?",
     operation_id="dead_letter",
-    openapi_extra=problems({404: "There is no such letter."}),
+    openapi_extra=documented({404: "There is no such letter."}),
 )
 def one_letter(request: HttpRequest, letter_id: Id) -> dict[str, Any]:
     """Return a letter with what it means, what stands in its way, its masked payload and newest notes."""

@@ -13,13 +13,12 @@ from ninja import Router, Schema
 from pydantic import ConfigDict, Field
 
 from sync import kill_switch
-from sync.api.documented import problems
 from sync.dead_letters.refusal import Refused
 from sync.dead_letters.wording import LONGEST_REASON
 from sync.held_messages import deciding, groups
 from sync.held_messages.chosen import Chosen, last_position
 from trainu.bounded_query import TooBroad, bounded
-from trainu.problem import Problem
+from trainu.problem import Problem, documented
 from trainu.scopes import Scope, actor
 
 router = Router(tags=["sync"])
@@ -67,7 +66,7 @@ class Decided(Schema):
     response=Held,
     summary="What does the kill switch hold?",
     operation_id="held_messages",
-    openapi_extra=problems({503: "Counting takes too long now."}),
+    openapi_extra=documented({503: "Counting takes too long now."}),
 )
 def held(request: HttpRequest) -> dict[str, Any]:
     """Return held messages by location and text. While the switch is off, nothing is held."""
@@ -97,7 +96,7 @@ def held(request: HttpRequest) -> dict[str, Any]:
     response=Decided,
     summary="Let some held messages go",
     operation_id="release_held_messages",
-    openapi_extra=problems({422: "Nothing is chosen, too many are, or the reason is missing."}),
+    openapi_extra=documented({422: "Nothing is chosen, too many are, or the reason is missing."}),
 )
 def release(request: HttpRequest, wanted: Decision) -> dict[str, Any]:
     """Let messages go although the switch is on, each once, at its location's rate; at most 1,000 at once."""
@@ -110,7 +109,7 @@ def release(request: HttpRequest, wanted: Decision) -> dict[str, Any]:
     response=Decided,
     summary="Discard some held messages",
     operation_id="discard_held_messages",
-    openapi_extra=problems({422: "Nothing is chosen, too many are, or the reason is missing."}),
+    openapi_extra=documented({422: "Nothing is chosen, too many are, or the reason is missing."}),
 )
 def discard(request: HttpRequest, wanted: Decision) -> dict[str, Any]:
     """Never send messages; their dead letters can be restored. At most 5,000 at once."""

@@ -16,7 +16,6 @@ from pydantic import ValidationError
 
 from sync import job_search, jobs, retrying
 from sync.api import job_shapes
-from sync.api.documented import problems
 from sync.api.job_shapes import (
     JobDetail,
     JobLine,
@@ -30,7 +29,7 @@ from sync.api.letter_shapes import Reason
 from sync.ghl.operations import OPERATIONS
 from sync.transitions import State
 from trainu.bounded_query import TooBroad
-from trainu.problem import Problem
+from trainu.problem import Problem, documented
 from trainu.scopes import Scope, actor
 
 router = Router(tags=["sync"])
@@ -50,7 +49,7 @@ _LAST_POSITION = 2**63 - 1
             "required": True,
             "content": {"application/json": {"schema": NewJob.model_json_schema()}},
         },
-        **problems(
+        **documented(
             {
                 400: "The body is no JSON.",
                 409: "The idempotency key belongs to another operation or payload.",
@@ -88,7 +87,7 @@ def enqueue(request: HttpRequest) -> Status[dict[str, Any]]:
     response=JobList,
     summary="List jobs, newest first",
     operation_id="list_jobs",
-    openapi_extra=problems({422: "A parameter does not fit."}),
+    openapi_extra=documented({422: "A parameter does not fit."}),
 )
 def list_jobs(
     request: HttpRequest,
@@ -123,7 +122,7 @@ def list_jobs(
     response=JobDetail,
     summary="How did a job go?",
     operation_id="job",
-    openapi_extra=problems({404: "There is no such job."}),
+    openapi_extra=documented({404: "There is no such job."}),
 )
 def job(request: HttpRequest, job_id: UUID) -> dict[str, Any]:
     """Return a job with its newest 50 attempts."""
@@ -139,7 +138,7 @@ def job(request: HttpRequest, job_id: UUID) -> dict[str, Any]:
     response=JobLine,
     summary="Try a waiting job now",
     operation_id="retry_job_now",
-    openapi_extra=problems(
+    openapi_extra=documented(
         {
             404: "There is no such job.",
             409: "It does not wait, is looked up, or is due already; `detail` says which.",
@@ -163,7 +162,7 @@ def retry_job_now(request: HttpRequest, job_id: UUID, wanted: Reason) -> dict[st
     response=list[OperationLine],
     summary="What can be done in GoHighLevel?",
     operation_id="list_operations",
-    openapi_extra=problems({}),
+    openapi_extra=documented({}),
 )
 def operations(request: HttpRequest) -> list[dict[str, Any]]:
     """Return every operation with its payload's JSON Schema."""

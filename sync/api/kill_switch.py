@@ -12,9 +12,8 @@ from ninja import Router, Schema
 from pydantic import ConfigDict, Field
 
 from sync import kill_switch
-from sync.api.documented import problems
 from sync.stats import kill_switch as figures
-from trainu.problem import Problem
+from trainu.problem import Problem, documented
 from trainu.scopes import Scope, actor
 
 router = Router(tags=["sync"])
@@ -48,7 +47,7 @@ class Turned(Switch):
     response=Switch,
     summary="Are messages stopped?",
     operation_id="kill_switch",
-    openapi_extra=problems({}),
+    openapi_extra=documented({}),
 )
 def stands(request: HttpRequest) -> dict[str, Any]:
     """Return how the kill switch stands, who turned it and why, and how much it holds."""
@@ -61,7 +60,7 @@ def stands(request: HttpRequest) -> dict[str, Any]:
     response=Turned,
     summary="Stop all messages, or let them go again",
     operation_id="turn_kill_switch",
-    openapi_extra=problems({422: "The reason is missing or does not fit."}),
+    openapi_extra=documented({422: "The reason is missing or does not fit."}),
 )
 def turn(request: HttpRequest, wanted: Turn) -> dict[str, Any]:
     """Turn the kill switch. What it holds loses no try and goes out when it is off."""

@@ -12,21 +12,20 @@ from ninja import Query, Router, Status
 
 from sync.api import letter_rows as rows
 from sync.api import letter_shapes as shapes
-from sync.api.documented import problems
 from sync.api.letter_answers import refusals
 from sync.api.letter_shapes import Id, Word
 from sync.dead_letters import groups, search
 from sync.dead_letters.fixers import Fixer
 from sync.dead_letters.standing import Standing
 from sync.models import CauseGroup
-from trainu.problem import Problem
+from trainu.problem import Problem, documented
 from trainu.scopes import Scope, actor
 
 router = Router(tags=["dead letters"])
 
 READ, OPERATE = "sync:read", "sync:operate"
-_ONE = problems({404: "There is no such group.", 422: "What was asked for does not fit."})
-_STATEFUL = problems(
+_ONE = documented({404: "There is no such group.", 422: "What was asked for does not fit."})
+_STATEFUL = documented(
     {404: "There is no such group.", 409: "Its state does not allow it.", 422: "It does not fit."}
 )
 
@@ -37,7 +36,7 @@ _STATEFUL = problems(
     response=shapes.GroupList,
     summary="List causes, those that were seen last first",
     operation_id="list_dead_letter_groups",
-    openapi_extra=problems({422: "A parameter does not fit."}),
+    openapi_extra=documented({422: "A parameter does not fit."}),
 )
 def list_groups(
     request: HttpRequest,
@@ -76,7 +75,7 @@ def list_groups(
     response=shapes.GroupDetail,
     summary="One cause, with its notes",
     operation_id="dead_letter_group",
-    openapi_extra=problems({404: "There is no such group."}),
+    openapi_extra=documented({404: "There is no such group."}),
 )
 def one_group(request: HttpRequest, group_id: Id) -> dict[str, Any]:
     """Return a group with its newest notes."""

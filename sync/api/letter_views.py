@@ -11,11 +11,11 @@ from django.utils import timezone
 from ninja import Router, Schema, Status
 from pydantic import Field
 
-from sync.api.documented import problems
 from sync.api.letter_answers import refusals
 from sync.api.letter_shapes import Closed, Id
 from sync.dead_letters import views
 from sync.models import SavedView
+from trainu.problem import documented
 from trainu.scopes import Scope, actor
 
 router = Router(tags=["dead letters"])
@@ -48,7 +48,7 @@ class NewView(Closed):
     response=ViewList,
     summary="List the team's saved views",
     operation_id="list_saved_views",
-    openapi_extra=problems({}),
+    openapi_extra=documented({}),
 )
 def list_views(request: HttpRequest) -> dict[str, Any]:
     """Return every saved view, by name; there are at most 100."""
@@ -61,7 +61,7 @@ def list_views(request: HttpRequest) -> dict[str, Any]:
     response={201: View},
     summary="Save a view for everybody",
     operation_id="save_view",
-    openapi_extra=problems(
+    openapi_extra=documented(
         {409: "There is one of this name.", 422: "It cannot be read, or may be personal."}
     ),
 )
@@ -78,7 +78,7 @@ def save(request: HttpRequest, wanted: NewView) -> Status[dict[str, Any]]:
     response={204: None},
     summary="Remove a view for everybody",
     operation_id="remove_view",
-    openapi_extra=problems({404: "There is no such view."}),
+    openapi_extra=documented({404: "There is no such view."}),
 )
 def remove(request: HttpRequest, view_id: Id) -> Status[None]:
     """Take a view away; the letters stay as they are."""

@@ -13,16 +13,15 @@ from ninja import Query, Router, Schema
 from pydantic import AwareDatetime, ConfigDict, Field
 
 from sync import locations
-from sync.api.documented import problems
 from sync.api.workflow_addresses import Place
 from sync.models import Location
-from trainu.problem import Problem
+from trainu.problem import Problem, documented
 from trainu.scopes import Scope, actor
 
 router = Router(tags=["locations"])
 
 MOST = 100
-_VERB = problems(
+_VERB = documented(
     {404: "There is no such location.", 409: "Its state does not allow it.", 422: "It does not fit."}
 )
 _CONFLICTS = {"misconfigured"}
@@ -69,7 +68,7 @@ class Limits(_Closed):
     response=LocationList,
     summary="Which locations are worked for?",
     operation_id="list_locations",
-    openapi_extra=problems({}),
+    openapi_extra=documented({}),
 )
 def list_locations(
     request: HttpRequest,

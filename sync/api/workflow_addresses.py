@@ -11,10 +11,9 @@ from django.utils import timezone
 from ninja import Path, Router, Schema, Status
 from pydantic import Field
 
-from sync.api.documented import problems
 from sync.models import Location, WorkflowAddress
 from sync.webhooks import workflow
-from trainu.problem import Problem
+from trainu.problem import Problem, documented
 from trainu.scopes import Scope, actor
 
 router = Router(tags=["webhooks"])
@@ -41,7 +40,7 @@ class IssuedAddress(AddressLine):
     response=list[AddressLine],
     summary="Which addresses may a location's workflows post to?",
     operation_id="list_workflow_addresses",
-    openapi_extra=problems({404: "There is no such location."}),
+    openapi_extra=documented({404: "There is no such location."}),
 )
 def list_addresses(request: HttpRequest, location_id: Place) -> list[dict[str, Any]]:
     """Return a location's newest hundred addresses, revoked ones too; never the secrets in them."""
@@ -55,7 +54,7 @@ def list_addresses(request: HttpRequest, location_id: Place) -> list[dict[str, A
     response={201: IssuedAddress},
     summary="Issue an address for a location's workflows",
     operation_id="issue_workflow_address",
-    openapi_extra=problems({404: "There is no such location."}),
+    openapi_extra=documented({404: "There is no such location."}),
 )
 def issue(request: HttpRequest, response: HttpResponse, location_id: Place) -> Status[dict[str, Any]]:
     """Issue an address and return it, this once. Those issued before stay valid until they are revoked."""
@@ -70,7 +69,7 @@ def issue(request: HttpRequest, response: HttpResponse, location_id: Place) -> S
     response=AddressLine,
     summary="Revoke an address",
     operation_id="revoke_workflow_address",
-    openapi_extra=problems({404: "The location has no such address."}),
+    openapi_extra=documented({404: "The location has no such address."}),
 )
 def revoke(request: HttpRequest, location_id: Place, address_id: Number) -> dict[str, Any]:
     """Refuse what is posted to it from now on. One that was revoked before stays as it is."""

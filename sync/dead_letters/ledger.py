@@ -82,7 +82,7 @@ def check(*, now: datetime) -> LedgerCheck:
     )
     if differences:
         words = f"The ledger of dead letters does not add up: {'; '.join(differences)}."
-        trouble = Trouble("sync", DataLossCode.LEDGER_MISMATCH, "", words)
+        trouble = Trouble("data_loss", DataLossCode.LEDGER_MISMATCH, "", words)
         signals.troubled.send(sender=None, troubles=[trouble])
     return row
 

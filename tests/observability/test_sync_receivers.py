@@ -12,14 +12,14 @@ from uuid_utils.compat import uuid7
 from observability import counters, sync_events, sync_receivers
 from observability.audit.actions import Action
 from observability.counters import Counter
-from observability.models import AuditEntry, Event
+from observability.models import AuditEntry, ErrorMinute, Event
 from observability.redaction.screen import may_hold
 from observability.sync_receivers import QUIET_S, Reports
 from sync import signals
 from sync.models import Location
 from sync.signals import Act, AttemptEnded, BookingChanged, LeadAppeared, Trouble, WebhookStored
 from trainu import correlation, personal_data
-from trainu.faults import SyncCode, WebhookCode
+from trainu.faults import DataLossCode, SyncCode, WebhookCode
 
 pytestmark = pytest.mark.django_db
 
@@ -349,6 +349,13 @@ def test_trouble_is_a_sev2_of_its_code_and_is_reported_once_a_minute(
     assert caplog.text.count("sync_troubled") == 4
     for word in ("SEV2", "unauthorized", "missing_scope", "bad_signature", "The token is refused."):
         assert word in caplog.text
+
+
+def test_a_ledger_that_does_not_add_up_is_data_lost_and_so_a_sev1(caplog: pytest.LogCaptureFixture) -> None:
+    lost = Trouble("data_loss", DataLossCode.LEDGER_MISMATCH, "", "It does not add up.")
+    signals.troubled.send(sender=None, troubles=[lost])
+    assert ErrorMinute.objects.get().severity == "SEV1"
+    assert "data-loss: ledger_mismatch" in caplog.text
 
 
 def test_a_trouble_that_lasts_is_reported_again_after_a_minute_and_memory_stays_small() -> None:

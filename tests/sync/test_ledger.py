@@ -82,7 +82,7 @@ def test_what_does_not_add_up_is_told_and_kept(
     row = ledger.check(now=NOW)
     assert len(row.differences) == 1
     assert row.differences[0].startswith(words)
-    assert [(one.kind, one.code) for one in troubles] == [("sync", "ledger_mismatch")]
+    assert [(one.kind, one.code) for one in troubles] == [("data_loss", "ledger_mismatch")]
     assert words in troubles[0].words
 
 
