@@ -8,6 +8,7 @@ from sync.admin import (
     job,
     kill_switch,
     location,
+    read_back,
     workflow_address,
 )
 from sync.dead_letters import admin as dead_letters
@@ -25,6 +26,7 @@ __all__ = [
     "kill_switch",
     "location",
     "mirror",
+    "read_back",
     "reconciliation",
     "webhook",
     "workflow_address",

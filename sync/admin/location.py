@@ -19,7 +19,7 @@ from django.utils.safestring import SafeString
 from pydantic import SecretStr
 
 from sync import connections, credentials, locations, retrying
-from sync.admin import flight, origin, workflow_address
+from sync.admin import flight, origin, read_back, workflow_address
 from sync.models import Budget, Credential, Location
 from trainu.admin_records import Explained, history_only
 from trainu.admin_rendering import code, pill
@@ -110,6 +110,7 @@ class LocationAdmin(Explained):
             self.verb_path("retry", self.retry, flight.RETRY),
             self.verb_path("limits", self.limits, CHANGE),
             self.verb_path("token", self.token, CREDENTIAL),
+            self.verb_path("read_back", self.read_back, read_back.START),
             self.verb_path("issue", workflow_address.issue, workflow_address.ISSUE),
         ]
         return [*verbs, *super().get_urls()]
@@ -171,6 +172,7 @@ class LocationAdmin(Explained):
             "retry_form": flight.ReasonForm(label_suffix="", auto_id="id_retry_%s"),
             "limits_form": LimitsForm(initial=limits, label_suffix=""),
             "token_form": TokenForm(label_suffix=""),
+            "read_back_form": read_back.offered_for(request),
             "workflow": workflow_address.panel(request, row),
             "may_pause": may(PAUSE),
             "may_retry": may(flight.RETRY),
@@ -218,6 +220,11 @@ class LocationAdmin(Explained):
                 self.note(request, row, f"{retried.jobs:,} waiting jobs tried now.")
         flight.tell(request, retried)
         return origin.back(request, _address(row.pk))
+
+    def read_back(self, request: HttpRequest, row: Location) -> HttpResponse:
+        """Read it back from GoHighLevel."""
+        read_back.begin_for(request, row.pk, note=lambda words: self.note(request, row, words))
+        return _back(row.pk)
 
     def limits(self, request: HttpRequest, row: Location) -> HttpResponse:
         """Change how fast it may go."""

@@ -33,8 +33,8 @@ _FINDINGS = {
 _WEBHOOKS = {
     WebhookCode.BAD_PAYLOAD: Explanation(
         "The webhook does not say what it is about, or cannot be read.",
-        "Nothing can be done with it. Reconcile the location, which reads the same from GoHighLevel; then"
-        " discard the letter.",
+        "Nothing can be done with it. Read the location back from GoHighLevel, on its page, which finds the"
+        " same; then discard the letter.",
     ),
     WebhookCode.HANDLER_ERROR: Explanation("Our own software failed on the webhook.", _DEVELOPERS),
     "worker_lost": Explanation(

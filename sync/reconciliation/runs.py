@@ -66,8 +66,8 @@ def start(
 ) -> Started:
     """Begin a reconciliation, or return the one under way that was begun by the same and reaches as far back.
 
-    since: at most 30 days ago. by: schedule, silence, command or api. tell: whether it is an act of somebody,
-    for the audit log. Raises Refused.
+    since: at most 30 days ago. by: schedule, silence, command, api or staff. tell: whether it is an act of
+    somebody, for the audit log. Raises Refused.
     """
     if not now - FARTHEST - LAG <= since < now - LAG:
         raise Refused("invalid_since", "A reconciliation reaches back 2 minutes to 30 days from now.")

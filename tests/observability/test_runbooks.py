@@ -105,6 +105,7 @@ BUTTONS = {
     "Resume": {"sync.pause_location", "observability.pause_forwarder"},
     "Try again now": {"observability.pause_forwarder"},
     "Try these now": {"sync.retry_syncjob"},
+    "Read back": {"sync.start_reconciliation"},
     "Release": {"sync.turn_killswitch"},
     "Stop all messages": {"sync.turn_killswitch"},
     "Send again": {"observability.resend_notification"},
