@@ -1,15 +1,17 @@
 """Fixtures that every test may want. PostgreSQL is real and ours; nothing of our own is mocked."""
 
+import gc
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from django.conf import settings
 from django.contrib.auth.models import Permission, User
 from django.db import connection
-from django.test import Client
+from django.test import Client, TransactionTestCase
 
 from observability import api_keys, counters, custom_events, health, rate_limit, sync_receivers, timings
 from observability.admin import incident_news
@@ -18,6 +20,7 @@ from observability.health import alerting
 from observability.metrics import scrape
 from sync.admin import flight, held
 from sync.webhooks import pace, troubles
+from tests import as_migrated
 
 Staff = Callable[..., Client]
 
@@ -35,28 +38,32 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     return 2 if is_whole and not os.environ.get("DATABASE_URL") else 0
 
 
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Let the collector of garbage leave what was imported and collected alone, which lives as long as it."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
+
+
 @pytest.fixture(scope="session")
-def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
+def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
+    """Make the server quick, and keep what migrations have written for after tests that commit."""
+    with django_db_blocker.unblock():
+        if settings.DATABASES["default"]["ENGINE"] == "trainu.embedded":
+            _quicken()
+        as_migrated.remember()
+    with patch.object(TransactionTestCase, "_fixture_teardown", lambda case: as_migrated.restore()):
+        yield
+
+
+def _quicken() -> None:
     """Let our own server skip waiting for the disk: no test pulls the plug of the whole machine."""
-    if settings.DATABASES["default"]["ENGINE"] != "trainu.embedded":
-        return
-    with django_db_blocker.unblock(), connection.cursor() as cursor:
+    with connection.cursor() as cursor:
         cursor.execute("alter system set fsync = off")
         # Statistics taken in the middle of a test, of a table that is about to grow a thousandfold, are worse
         # than none: now and then a plan took half a minute.
         cursor.execute("alter system set autovacuum = off")
         cursor.execute("select pg_reload_conf()")
-
-
-@pytest.fixture
-def transactional_db(transactional_db: None) -> Iterator[None]:
-    """Django empties every table after such a test, which the audit log's triggers would refuse.
-
-    The connection is closed by Django afterwards, and the setting gone with it.
-    """
-    yield
-    with connection.cursor() as cursor:
-        cursor.execute("set session_replication_role = replica")
 
 
 @pytest.fixture(autouse=True)

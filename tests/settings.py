@@ -4,6 +4,7 @@ They stand in a module because pytest-django reads settings before any conftest.
 """
 
 import os
+import sys
 import tempfile
 from pathlib import Path
 
@@ -17,6 +18,10 @@ if process := os.environ.get("PYTEST_XDIST_WORKER"):
     folder = f"{folder}/{process}"
     if os.environ.get("DATABASE_URL"):
         raise SystemExit("Two processes cannot share the server that DATABASE_URL names: pytest -n 0")
+# What is compiled is kept there, also where Python is told not to write beside the sources: every process
+# of a run, and every child that a journey starts, would compile half a minute's worth anew.
+sys.dont_write_bytecode, sys.pycache_prefix = False, str(SHARED_DIR / "python-cache")
+os.environ |= {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": sys.pycache_prefix}
 # Nothing of the developer's own environment reaches a test, except a server named on purpose.
 for name in [name for name in os.environ if name.startswith(("TRAINU_", "POSTHOG_", "SENTRY_", "GHL_"))]:
     if name != FOLDER:
@@ -29,5 +34,7 @@ from trainu.settings import *  # noqa: E402, F403
 
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 TIMING_SAMPLE_EVERY = 0
+# Each client of a test is a server, which would list all static files anew (18 ms) to know them by heart.
+WHITENOISE_AUTOREFRESH = True
 # Its thread has a connection of its own, which commits for real.
 LOG_STORE = False

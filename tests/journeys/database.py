@@ -1,19 +1,15 @@
-"""A test database whose commits are real, for whatever several connections or processes must see.
-
-Emptied by hand: pytest-django's own way (truncate everything, then run the migration signals) takes half
-a second a test.
-"""
+"""A test database whose commits are real, for whatever several connections or processes must see."""
 
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from django.apps import apps
 from django.db import connection
 from django.db.backends.utils import CursorWrapper
 
-from observability.models import AuditCheckpoint, AuditEntry, AuditLink, EventDefinition
+from observability.models import AuditCheckpoint, AuditEntry, AuditLink
+from tests import as_migrated
 
 # Triggers refuse to delete these, which only a superuser of the database gets past.
 GUARDED = (AuditEntry, AuditLink, AuditCheckpoint)
@@ -21,7 +17,7 @@ GUARDED = (AuditEntry, AuditLink, AuditCheckpoint)
 
 @contextmanager
 def committing(blocker: Any) -> Iterator[None]:
-    """Allow queries for the time of a block, and throw away what they left in the observer's tables."""
+    """Allow queries for the time of a block, and throw away what they left."""
     with blocker.unblock():
         before = _other_sessions()
         try:
@@ -29,14 +25,7 @@ def committing(blocker: Any) -> Iterator[None]:
         finally:
             # What outlives its test would write into the next one.
             eventually(lambda: _other_sessions() <= before, 5.0)
-            for model in apps.get_app_config("observability").get_models():
-                if model is not EventDefinition and model not in GUARDED:
-                    model.objects.all().delete()
-            with unguarded() as cursor:
-                for model in GUARDED:
-                    cursor.execute(f"delete from {model._meta.db_table}")
-            EventDefinition.objects.filter(kind=EventDefinition.Kind.CUSTOM).delete()
-            EventDefinition.objects.update(forwarded=True, volume=0, first_seen_at=None, last_seen_at=None)
+            as_migrated.restore()
 
 
 @contextmanager
