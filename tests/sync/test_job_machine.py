@@ -12,6 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from sync import attempt_log, recovery
 from sync.models import SyncJob
+from tests.examples import examples
 from tests.sync.interleaved import Floor, payload_of
 from tests.sync.reality import LOOKED_UP, SENT
 from tests.sync.working import NOW
@@ -174,7 +175,7 @@ def test_no_job_is_lost_or_stuck_or_done_twice_or_out_of_order() -> None:
     run_state_machine_as_test(
         Jobs,
         settings=settings(
-            max_examples=60,
+            max_examples=examples(20),
             stateful_step_count=40,
             deadline=None,
             suppress_health_check=list(HealthCheck),
