@@ -69,18 +69,20 @@ def _quicken() -> None:
         cursor.execute("select pg_reload_conf()")
 
 
-@pytest.fixture(autouse=True)
-def _worst_errors_leave_nothing(request: pytest.FixtureRequest, django_db_blocker: Any) -> Iterator[None]:
+@pytest.fixture
+def _worst_errors_leave_nothing(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
     """Remove what was counted of the worst errors, which commits on a connection of its own."""
     yield
-    is_stored = request.node.get_closest_marker("django_db") or {"db", "transactional_db"} & set(
-        request.fixturenames
-    )
-    if is_stored and not connection.closed_in_transaction:
+    # A test that commits has closed it, and left nothing at all.
+    if connection.connection is not None:
         with django_db_blocker.unblock(), connection.cursor() as cursor:
-            cursor.execute("delete from observability_errorminute")
             # Checks of health look from threads of their own, and so may make the forwarder's row for good.
-            cursor.execute("delete from observability_forwarder")
+            cursor.execute("delete from observability_errorminute; delete from observability_forwarder")
+
+
+@pytest.fixture
+def _django_db_helper(_worst_errors_leave_nothing: None, _django_db_helper: None) -> None:
+    """Let a test's transaction be over before that is removed: it would be undone with the rest."""
 
 
 @pytest.fixture(autouse=True)
