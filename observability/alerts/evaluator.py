@@ -11,14 +11,14 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from django.db import connection, transaction
-from django.db.models import Q
+from django.db.models import OuterRef, Q, Subquery
 
 from observability.alerts import clocks, incidents, measures, minutes, replay, rules
 from observability.alerts.evaluation import Change, Phase, Reading, State, step
 from observability.alerts.measures import MOST_GROUPS, OTHERS, Measure, Said
 from observability.alerts.minutes import MINUTE, Asked
 from observability.errors import reporting
-from observability.models import AlertRule, MeasureMinute, RuleState
+from observability.models import AlertRule, Incident, MeasureMinute, RuleState
 from trainu.bounded_query import bounded
 
 # Counters are carried every few seconds, and events rolled up a second later: the minutes before the last
@@ -27,6 +27,8 @@ READ_AGAIN = 3
 # Minutes further back are not made up for: an evaluator that is away for so long has been told by others.
 MOST_MISSED = 180
 MEASURE_LIMIT_MS = 5_000
+# Whoever resolves by hand what still holds is believed for so long.
+STILL_BAD_AFTER = timedelta(hours=1)
 _LOCK = 0x7472_6169_6E75_0A11
 
 
@@ -109,6 +111,7 @@ def _evaluate(now: datetime, only: frozenset[str] | None) -> Evaluated:
     _write(outcome)
     if only is None:
         _switch_off(all_rules, states)
+        _come_back(now)
         incidents.tend(now=now)
         clocks.remind(now=now)
     changes = outcome.changes
@@ -253,6 +256,22 @@ def _switch_off(all_rules: Iterable[AlertRule], states: Mapping[str, object]) ->
     off = [rule.code for rule in all_rules if not rule.is_enabled and rule.code in states]
     if off:
         RuleState.objects.filter(rule__in=off).delete()
+
+
+def _come_back(now: datetime) -> None:
+    """Reopen what somebody has resolved by hand an hour ago and what fires still: it was not over."""
+    about = Incident.objects.filter(rule=OuterRef("rule"), group=OuterRef("group"))
+    newest = about.order_by("-opened_at", "-id")
+    silent = (
+        RuleState.objects.filter(phase=Phase.FIRING, rule__is_enabled=True)
+        .alias(resolved_at=Subquery(newest.values("resolved_at")[:1]))
+        .filter(resolved_at__lte=now - STILL_BAD_AFTER)
+        .select_related("rule")
+    )
+    for state in silent[:MOST_GROUPS]:
+        title = f"{state.rule.title}: {state.group}" if state.group else state.rule.title
+        words = "It was resolved an hour ago or more, and has held all the time."
+        incidents.fire(state.rule, state.group, title=title, words=words, value=state.value, now=now)
 
 
 def in_words(measure: Measure, reading: Reading) -> str:

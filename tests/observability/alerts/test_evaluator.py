@@ -147,6 +147,25 @@ def test_what_happens_again_after_somebody_has_resolved_it_is_told_again() -> No
     assert (Incident.objects.get().state, Incident.objects.get().episode) == ("open", 2)
 
 
+def test_what_was_resolved_by_hand_and_still_holds_comes_back_after_an_hour(
+    said: dict[datetime, list[Said]],
+) -> None:
+    rule("breaker_open", for_minutes=0)
+    AlertRule.objects.exclude(pk="breaker_open").update(is_enabled=False)
+    said.update({(NOW + count * MINUTE).replace(second=0): [Said(value=1.0)] for count in range(-3, 70)})
+    look(NOW)
+    incident = Incident.objects.get()
+    incidents.resolve(incident, by="staff:1", reason="Thought so", now=NOW + MINUTE)
+    look(NOW + 60 * MINUTE)
+    incident.refresh_from_db()
+    assert incident.state == "resolved"
+    look(NOW + 61 * MINUTE)
+    incident.refresh_from_db()
+    assert (incident.state, incident.episode) == ("open", 2)
+    look(NOW + 62 * MINUTE)
+    assert Incident.objects.get().episode == 2
+
+
 def test_each_code_of_the_worst_is_an_incident_of_its_own() -> None:
     rules.seed()
     fault(NOW)
