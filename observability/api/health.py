@@ -1,6 +1,6 @@
 """GET /api/health, /live and /ready: for load balancers, uptime monitors and staff.
 
-Everybody may ask; how it looks inside is for keys with the scope health:read.
+Everybody may ask how it is, in one word; what there is inside is for keys with the scope health:read.
 """
 
 from typing import Any
@@ -39,16 +39,14 @@ def everything(request: HttpRequest) -> HttpResponse:
 
 def answer(request: HttpRequest, report: Report) -> HttpResponse:
     """Render a report as health+json (draft-inadarei-api-health-check-06), as open as the caller may see."""
-    body: dict[str, Any] = {
-        "status": report.status,
-        "checks": {name: [{"status": finding.status}] for name, finding in report.findings.items()},
-    }
+    body: dict[str, Any] = {"status": report.status}
     # Only who claims to have a key is asked for it: with the database away nobody could be recognised.
     if key := bearer(request):
         api_keys.require(key, ApiKey.Scope.HEALTH_READ)
-        body |= {"serviceId": settings.SERVICE, "time": timezone.now().isoformat()}
-        for name, finding in report.findings.items():
-            body["checks"][name] = [{"status": finding.status, **finding.detail}]
+        checks = {
+            name: [{"status": finding.status, **finding.detail}] for name, finding in report.findings.items()
+        }
+        body |= {"serviceId": settings.SERVICE, "time": timezone.now().isoformat(), "checks": checks}
     return render(report.status, body)
 
 

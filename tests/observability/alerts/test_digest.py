@@ -39,7 +39,10 @@ def _on(settings: Any) -> None:
 @pytest.fixture
 def email(db: None) -> Channel:
     rules.seed()
-    return Channel.objects.create(kind="email", is_enabled=True, recipients="staff@example.org")
+    channel, _ = Channel.objects.update_or_create(
+        kind="email", defaults={"is_enabled": True, "recipients": "staff@example.org"}
+    )
+    return channel
 
 
 def fire(code: str, group: str = "", *, at: datetime, value: float = 0.125) -> Any:
@@ -81,7 +84,7 @@ def test_while_email_is_off_nothing_piles_up(email: Channel, settings: Any) -> N
 @pytest.mark.usefixtures("transactional_db")
 def test_two_processes_and_one_that_is_killed_write_it_once() -> None:
     rules.seed()
-    Channel.objects.create(kind="email", is_enabled=True)
+    Channel.objects.update_or_create(kind="email", defaults={"is_enabled": True})
     with pytest.raises(KeyboardInterrupt), transaction.atomic():
         digest.write_if_due(TODAY)
         raise KeyboardInterrupt

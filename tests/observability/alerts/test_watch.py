@@ -110,7 +110,7 @@ def test_a_digest_that_breaks_is_told_to_the_switch_and_the_lane_goes_on(
     monkeypatch: pytest.MonkeyPatch, settings: Any
 ) -> None:
     settings.EMAIL_URL = "smtp://127.0.0.1:1"
-    Channel.objects.create(kind="email", is_enabled=True)
+    Channel.objects.update_or_create(kind="email", defaults={"is_enabled": True})
     with switch() as heard:
         settings.HEARTBEAT_URL = heard.url
         with monkeypatch.context() as patched:
