@@ -20,7 +20,6 @@ from tests import make, servers
 from tests.alert_servers import PagerDutyServer
 from tests.journeys.conftest import ROOT, python_cache
 from tests.journeys.database import eventually
-from trainu import embedded
 from trainu.processes import web_command
 from trainu.supervisor import Service, Supervisor
 
@@ -45,9 +44,8 @@ PROCESSES = 2
 class House:
     """The service on a PostgreSQL of its own: a web process and a cluster."""
 
-    def __init__(self, folder: Path, pagerduty: PagerDutyServer) -> None:
-        self.url = embedded.start(folder, name="trainu")
-        self.postgres = embedded.handle(folder)
+    def __init__(self, server: tuple[str, Any], pagerduty: PagerDutyServer) -> None:
+        self.url, self.postgres = server
         self.port = servers.free_port()
         self.environment = python_cache() | {
             "DATABASE_URL": self.url,
@@ -58,7 +56,6 @@ class House:
             "PAGERDUTY_ROUTING_KEY": pagerduty.KEY,
             "PATH": str(Path(sys.executable).parent),
         }
-        self._manage("migrate", "--verbosity", "0")
         self.key = self._manage("create_api_key", "journey", "--scopes", "events:write").strip()
         web = web_command(self.port, workers=1, threads=4)
         web[-1] = "tests.journeys.impatient_web:application"
@@ -103,11 +100,10 @@ def pagerduty() -> Iterator[PagerDutyServer]:
 
 
 @pytest.fixture
-def house(tmp_path_factory: pytest.TempPathFactory, pagerduty: PagerDutyServer) -> Iterator[House]:
-    started = House(tmp_path_factory.mktemp("postgres-that-stops"), pagerduty)
+def house(own_server: tuple[str, Any], pagerduty: PagerDutyServer) -> Iterator[House]:
+    started = House(own_server, pagerduty)
     yield started
     started.supervisor.shut_down()
-    started.postgres.cleanup()
 
 
 def beats(house: House, *, since: datetime) -> bool:
