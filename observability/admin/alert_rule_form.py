@@ -14,18 +14,21 @@ from observability.models.alert import Severity
 
 _WEEK = 10_080
 _MOST_CASES = 1_000_000
+_ALL = 100
 _HELP = {
     "severity": "SEV1 goes everywhere at once, SEV2 to Slack, SEV3 into the daily digest: see Told on.",
     "recovery": "At or below it, it is well again. Below the threshold, or it flaps.",
     "window_minutes": "So many minutes are looked at together. More: calmer, and later.",
     "min_sample": "With fewer cases in the window nothing is known, and nothing changes.",
     "min_bad": "With fewer bad cases in the window nothing fires.",
-    "needs_confidence": "Fires only where chance alone would explain it in one case of forty.",
+    "needs_confidence": (
+        "Fires later, but not by chance: with few cases a share jumps. Tick it for what wakes people."
+    ),
     "for_minutes": "It must be beyond the threshold for so long on end. 0: at once.",
     "recovery_minutes": "It must be well for so long on end, four times that where it flaps.",
     "repeat_minutes": "Told again so often until somebody acknowledges it. 0: once.",
     "channels": "SEV3 on email waits for the daily digest.",
-    "is_enabled": "A rule that is off opens nothing, and what it has opened stays.",
+    "is_enabled": "A rule that is off opens nothing, and what it has opened is resolved within a minute.",
 }
 _LABELS = {
     "severity": "Severity",
@@ -34,7 +37,7 @@ _LABELS = {
     "window_minutes": "Window, minutes",
     "min_sample": "Least cases",
     "min_bad": "Least bad cases",
-    "needs_confidence": "Only where it is no chance",
+    "needs_confidence": "Only where chance does not explain it",
     "for_minutes": "For, minutes",
     "recovery_minutes": "Well for, minutes",
     "repeat_minutes": "Told again every, minutes",
@@ -88,6 +91,9 @@ class TermsForm(forms.Form):
             self.data = {**self.data, "opened": _version(self.rule)}
             raise forms.ValidationError(_CHANGED)
         threshold, recovery = cleaned.get("threshold"), cleaned.get("recovery")
+        for name in ("threshold", "recovery"):
+            if self.is_share and (cleaned.get(name) or 0) > _ALL:
+                self.add_error(name, "A share is 100 per cent at most. Write less.")
         if threshold is not None and recovery is not None and recovery > threshold:
             self.add_error("recovery", "It would be well again beyond the threshold. Set it within.")
         return cleaned

@@ -92,13 +92,14 @@ def _tried(rule: AlertRule, tried: AlertRule, now: datetime) -> dict[str, Any]:
 def _of(title: str, rule: AlertRule, now: datetime) -> Tried:
     test = back_test(rule, now=now, days=DAYS)
     number = len(test.firings)
-    times = "once" if number == 1 else f"{number:,} times" if number else "never"
+    times = "once" if number == 1 else f"{number:,} times"
+    fired = f"would have fired {times}" if number else "would never have fired"
     shown = sorted(test.firings, key=lambda one: one.began_at, reverse=True)[:MOST_FIRINGS]
     opened = _opened(rule, shown, now)
     return Tried(
         title,
         test,
-        f"Over the last {DAYS} days this would have fired {times}.",
+        f"Over the last {DAYS} days this {fired}.",
         [
             (
                 one,

@@ -12,7 +12,7 @@ from typing import Any
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
-from django.db.models import Count, Max, Min
+from django.db.models import Count, Exists, Max, Min, OuterRef
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
@@ -128,8 +128,11 @@ def _rows() -> list[Row]:
         for rule in AlertRule.objects.all()
     }
     counted: dict[str, dict[str, dict[str, Any]]] = defaultdict(dict)
+    unresolved = Incident.objects.exclude(state=Incident.State.RESOLVED)
+    about = unresolved.filter(rule=OuterRef("rule"), group=OuterRef("group"))
     for one in RuleState.objects.values("rule", "phase").annotate(
         number=Count("group"),
+        by_hand=Count("group", filter=~Exists(about)),
         first=Min("group"),
         last=Max("group"),
         worst=Max("value"),
@@ -139,8 +142,7 @@ def _rows() -> list[Row]:
     for code, phases in counted.items():
         if code in rows:
             _state(rows[code], phases)
-    unresolved = Incident.objects.exclude(state=Incident.State.RESOLVED).order_by("opened_at", "id")
-    for incident in unresolved[:MOST_INCIDENTS]:
+    for incident in unresolved.order_by("opened_at", "id")[:MOST_INCIDENTS]:
         rows[incident.rule_id].incidents.append(incident)
     return sorted(rows.values(), key=lambda row: (not row.rule.is_enabled, row.rule.severity, row.rule.title))
 
@@ -149,7 +151,12 @@ def _state(row: Row, phases: dict[str, dict[str, Any]]) -> None:
     worst = next(phase for phase in ("firing", "pending", "ok") if phase in phases)
     number, total = phases[worst]["number"], sum(one["number"] for one in phases.values())
     words, tone = PHASES[worst]
-    row.state = pill(f"{words}: {number} of {total}" if total > 1 and worst != "ok" else words, tone)
+    if total > 1 and worst != "ok":
+        words += f": {number} of {total}"
+    if worst == "firing" and (by_hand := phases[worst]["by_hand"]):
+        # What fires has an incident that is open, unless somebody has resolved it.
+        words += f", {by_hand if by_hand < number else ''} resolved by hand".replace("  ", " ")
+    row.state = pill(words, tone)
     if worst != "ok":
         names = [name for name in dict.fromkeys((phases[worst]["first"], phases[worst]["last"])) if name]
         more = number - len(names)

@@ -114,22 +114,14 @@ class ChannelAdmin(ReadOnly):
                 raise PermissionDenied
             if form.is_valid() and self._save(request, channel, form):
                 return HttpResponseRedirect(request.path)
-        state, words = standing(channel)
         context = (
             site.each_context(request)
-            | _tests(channel)
+            | _part(channel)
             | {
                 "title": CHANNELS[channel.kind],
                 "opts": self.opts,
                 "about": ABOUT[channel.kind],
-                "state": state,
-                "words": words,
-                "recipients": channel.recipients.splitlines(),
-                "changed_by": people.names([channel.changed_by]).get(channel.changed_by, "")
-                if channel.changed_by
-                else "",
                 "form": form,
-                "has_secret": bool(channel.secret),
                 "may_change": may_change,
                 "may_see_notifications": request.user.has_perm("observability.view_notification"),
             }
@@ -171,7 +163,7 @@ class ChannelAdmin(ReadOnly):
 @never_cache
 @require_GET
 def tests(request: HttpRequest, kind: str) -> HttpResponse:
-    """Answer with the last tests of a channel; asks for itself again while one waits."""
+    """Answer with how a channel stands and its last tests; asks for itself again while one waits."""
     if not site.has_permission(request):
         return HttpResponse(status=_STOP_POLLING, headers={"HX-Refresh": "true"})
     if not navigation.may(request.user, VIEW):
@@ -179,7 +171,7 @@ def tests(request: HttpRequest, kind: str) -> HttpResponse:
     channel = Channel.objects.filter(pk=kind).first()
     if channel is None:
         raise Http404("There is no such channel.")
-    return TemplateResponse(request, "observability/alerts/channel_tests.html", _tests(channel))
+    return TemplateResponse(request, "observability/alerts/channel_part.html", _part(channel))
 
 
 def standing(channel: Channel) -> tuple[SafeString, str]:
@@ -195,11 +187,18 @@ def standing(channel: Channel) -> tuple[SafeString, str]:
     return pill("Well", "ok"), "The last try was delivered."
 
 
-def _tests(channel: Channel) -> dict[str, Any]:
+def _part(channel: Channel) -> dict[str, Any]:
+    state, words = standing(channel)
+    by = channel.changed_by
     rows = Notification.objects.filter(channel=channel.kind, act="test", incident=None).order_by("-id")
     found = list(rows[:MOST_TESTS])
     return {
         "channel": channel,
+        "state": state,
+        "words": words,
+        "recipients": channel.recipients.splitlines(),
+        "has_secret": bool(channel.secret),
+        "changed_by": people.names([by]).get(by, "") if by else "",
         "tests": [(one, pill(one.get_state_display(), STATES[one.state]), news(one)) for one in found],
         "is_waiting": any(one.state == Notification.State.WAITING for one in found),
     }

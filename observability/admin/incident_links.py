@@ -11,22 +11,28 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.conf import settings
-from django.db.models import Sum
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, Resolver404, resolve, reverse
 
 from observability.alerts import measures
-from observability.models import AlertRule, ErrorMinute, Incident
+from observability.models import Incident
 from trainu import navigation
 from trainu.admin_rendering import seen
+from trainu.faults import DataLossCode, MassSendCode
 
-MOST_CODES = 3
-# Faults are counted by the minute, and an incident opens some after.
-BEFORE = timedelta(minutes=15)
+_WORST = "sev1_fault"
+# The page of errors has the last day only.
+_ERRORS, _ERRORS_REACH = "admin:errors", timedelta(hours=24)
 _LOGS_REACH = timedelta(hours=1)
+_TRACES = "warnings and errors; the correlation id of a line opens its trace"
 _CAUSES = "what could not be done, and why"
 _UNTIL = "%Y-%m-%dT%H:%M"
 _PERMISSIONS = {item.url_name: item.permission for section in navigation.SECTIONS for item in section.items}
+# Pages that other pages lead to, and no menu.
+_PERMISSIONS |= {
+    "admin:sync_held_messages": "sync.view_killswitch",
+    "admin:sync_ledgercheck_changelist": "sync.view_ledgercheck",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,17 +48,19 @@ class Link:
 def of(request: HttpRequest, incident: Incident, now: datetime) -> list[Link]:
     """Return where to look, what helps most first."""
     offered = (
-        *_runbook(incident.rule),
+        *_runbook(incident.rule_id),
+        *_of_code(request, incident),
         *_of_measure(request, incident),
         *_page(request, "admin:sync_causegroup_changelist", "Causes of dead letters", _CAUSES),
-        *_page(request, "admin:errors", "Errors", "of the last 24 hours, by kind"),
-        *_page(request, "admin:logs", "Log lines", "warnings and errors of its time", _logs(incident, now)),
-        *_sentry(incident, now),
+        *_page(request, _ERRORS, "Errors", "of the last 24 hours, by kind"),
+        *_page(request, "admin:logs", "Traces: log lines of its time", _TRACES, _logs(incident, now)),
+        *_sentry(incident),
     )
     # A measure may lead to the same pages; what says more about them comes later.
     found: dict[str, Link] = {}
+    is_past = incident.resolved_at is not None and now - incident.resolved_at > _ERRORS_REACH
     for one in offered:
-        if one.url:
+        if one.url and not (is_past and one.url.startswith(reverse(_ERRORS))):
             found[one.url.partition("?")[0]] = one
     return list(found.values())
 
@@ -75,8 +83,27 @@ def page(request: HttpRequest, url_name: str) -> str:
         return ""
 
 
-def _runbook(rule: AlertRule) -> Iterator[Link]:
-    yield Link("Runbook", runbook(rule.pk), "what it means, and what to do step by step")
+def _runbook(code: str) -> Iterator[Link]:
+    yield Link("Runbook", runbook(code), "what it means, and what to do step by step")
+
+
+def _of_code(request: HttpRequest, incident: Incident) -> Iterator[Link]:
+    """Yield where a fault of the worst sort is dealt with, by its code."""
+    if incident.rule_id != _WORST:
+        return
+    if incident.group in set(MassSendCode):
+        yield Link("Runbook: mass send", runbook("mass_send"), "what to do of messages that should not go")
+        yield from _page(request, "admin:sync_kill_switch", "Kill switch", "stops all messages, at once")
+        yield from _page(request, "admin:sync_held_messages", "Held messages", "to be released or discarded")
+    elif incident.group == DataLossCode.AUDIT_TAMPERED:
+        yield Link(
+            "Runbook: the audit log", runbook("audit_broken"), "what to do of entries that do not hold"
+        )
+        yield from _page(request, "admin:audit", "Audit", "which entries do not hold")
+    elif incident.group in set(DataLossCode):
+        yield Link("Runbook: data loss", runbook("data_loss"), "what to do of data that is gone")
+        yield from _page(request, "admin:sync_ledgercheck_changelist", "Ledger", "whether letters add up")
+        yield from _page(request, "admin:audit", "Audit", "who discarded or changed what")
 
 
 def _of_measure(request: HttpRequest, incident: Incident) -> Iterator[Link]:
@@ -115,25 +142,12 @@ def _logs(incident: Incident, now: datetime) -> dict[str, str]:
     return {"level": "warn-up", "range": reach, "until": until.strftime(_UNTIL)}
 
 
-def _sentry(incident: Incident, now: datetime) -> Iterator[Link]:
+def _sentry(incident: Incident) -> Iterator[Link]:
     if not settings.SENTRY_ISSUES_URL:
         return
-    codes = _codes(incident, now)
-    if codes:
-        query = f"code:{codes[0]}" if len(codes) == 1 else f"code:[{', '.join(codes)}]"
-        about = f"errors with the code {', '.join(codes)}"
+    if incident.rule_id == _WORST and incident.group in {*MassSendCode, *DataLossCode}:
+        query, about = f"code:{incident.group}", f"errors with the code {incident.group}"
     else:
         query, about = f"severity:{incident.severity}", f"errors of {incident.severity}"
     joint = "&" if "?" in settings.SENTRY_ISSUES_URL else "?"
     yield Link("Sentry", f"{settings.SENTRY_ISSUES_URL}{joint}{urlencode({'query': query})}", about, True)
-
-
-def _codes(incident: Incident, now: datetime) -> list[str]:
-    """Return the codes of the faults that were counted most while it began and lasted."""
-    rows = ErrorMinute.objects.filter(
-        minute__gte=incident.opened_at - BEFORE, minute__lte=incident.resolved_at or now
-    )
-    if incident.severity == "SEV1":
-        rows = rows.filter(severity="SEV1")
-    counted = rows.values("code").annotate(total=Sum("errors")).order_by("-total", "code")
-    return [one["code"] for one in counted[:MOST_CODES]]

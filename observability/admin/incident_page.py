@@ -71,6 +71,7 @@ def context(request: HttpRequest, incident: Incident, now: datetime) -> dict[str
         "is_mine": incident.owner == people.acting(request),
         "acknowledged_by": names.get(incident.acknowledged_by, ""),
         "resolved_by": names.get(incident.resolved_by, incident.resolved_by),
+        "is_by_hand": ":" in incident.resolved_by,
         "lasts": demands.lasting((incident.resolved_at or now) - incident.opened_at),
         "value": demands.in_words(incident.value, rule),
         "what": demands.what(rule),

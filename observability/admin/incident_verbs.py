@@ -27,6 +27,10 @@ SILENCES = {"1": "1 hour", "4": "4 hours", "24": "24 hours"}
 Verb = Callable[[str, datetime], object]
 
 
+class _Nothing(Exception):
+    """There was nothing to do; str(): why."""
+
+
 class IncidentVerbs(ReadOnly):
     actions = None
 
@@ -46,12 +50,15 @@ class IncidentVerbs(ReadOnly):
 
     def acknowledge(self, request: HttpRequest, incident: Incident) -> HttpResponse:
         """Say that somebody sees to it."""
-        return self._do(
-            request,
-            incident,
-            lambda by, now: incidents.acknowledge(incident, by=by, now=now),
-            "Acknowledged. It is told again only if it is resolved and comes back.",
-        )
+
+        def verb(by: str, now: datetime) -> object:
+            found = incidents.acknowledge(incident, by=by, now=now)
+            if found.acknowledged_at != now:
+                raise _Nothing(_who_sees_to(found, by))
+            return found
+
+        words = "Acknowledged. It is told again only if it is resolved and comes back."
+        return self._do(request, incident, verb, words)
 
     def resolve(self, request: HttpRequest, incident: Incident) -> HttpResponse:
         """Resolve it by hand."""
@@ -60,7 +67,7 @@ class IncidentVerbs(ReadOnly):
             request,
             incident,
             lambda by, now: incidents.resolve(incident, by=by, reason=reason, now=now),
-            "Resolved. If its measure is still beyond the threshold, it opens again.",
+            "Resolved. If it still holds in an hour, it opens again.",
         )
 
     def write_note(self, request: HttpRequest, incident: Incident) -> HttpResponse:
@@ -117,9 +124,20 @@ class IncidentVerbs(ReadOnly):
                 transaction.on_commit(incident_news.forget)
         except (incidents.Refused, silences.Refused) as refusal:
             return self._failed(request, incident, str(refusal))
+        except _Nothing as nothing:
+            messages.warning(request, str(nothing))
+            return HttpResponseRedirect(incident_news.address(incident.pk))
         messages.success(request, words)
         return HttpResponseRedirect(incident_news.address(incident.pk))
 
     def _failed(self, request: HttpRequest, incident: Incident, words: str) -> HttpResponse:
         messages.error(request, words)
         return HttpResponseRedirect(incident_news.address(incident.pk))
+
+
+def _who_sees_to(incident: Incident, reader: str) -> str:
+    who = incident.owner or incident.acknowledged_by
+    if who == reader:
+        return "You see to it already."
+    name = people.names([who]).get(who, who)
+    return f"{name[:1].upper()}{name[1:]} sees to it already. Ask there, before you begin as well."

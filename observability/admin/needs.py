@@ -13,10 +13,11 @@ from django.urls import reverse
 from django.utils import timezone
 
 from observability import health
-from observability.admin import check_words
+from observability.admin import check_words, incident_news
 from observability.admin.overview import is_tampered
 from observability.health import Report, Status
-from observability.models import ErrorMinute, Forwarder, QuarantineGroup
+from observability.models import ErrorMinute, Forwarder, Incident, QuarantineGroup
+from trainu import navigation
 from trainu.admin_site import Need, site
 from trainu.faults import Severity
 
@@ -55,8 +56,11 @@ def of_report(report: Report) -> list[Need]:
     return needs
 
 
-def worst_faults(_request: HttpRequest) -> list[Need]:
-    """Return that there were faults of SEV1 within a day: data lost, or messages sent in a mass."""
+def worst_faults(request: HttpRequest) -> list[Need]:
+    """Return that there were faults of SEV1 within a day, unless an incident says so to this reader."""
+    told = Incident.objects.filter(rule="sev1_fault").exclude(state=Incident.State.RESOLVED)
+    if navigation.may(request.user, incident_news.VIEW) and told.exists():
+        return []
     since = timezone.now() - _DAY
     kinds = list(
         ErrorMinute.objects.filter(minute__gte=since, severity=Severity.SEV1)

@@ -12,16 +12,16 @@ from trainu.templatetags.time import in_words
 STATES = {"waiting": "info", "sent": "ok", "dead": "bad", "silenced": "warn"}
 CHANNELS = {"slack": "Slack", "pagerduty": "PagerDuty", "email": "Email"}
 _ACTS = {
-    "trigger": "that it began",
-    "acknowledge": "that somebody sees to it",
-    "resolve": "that it is over",
-    "repeat": "that nobody has acknowledged it yet",
-    "overdue": "that nobody has acknowledged it in time",
-    "report": "that a report is due",
-    "report_24h": "that its first report is due",
-    "report_72h": "that its final report is due",
-    "digest": "the daily digest",
-    "test": "a test",
+    "trigger": "That it began",
+    "acknowledge": "That somebody sees to it",
+    "resolve": "That it is over",
+    "repeat": "That nobody has acknowledged it yet",
+    "overdue": "That nobody has acknowledged it in time",
+    "report": "That a report is due",
+    "report_24h": "That its first report is due",
+    "report_72h": "That its final report is due",
+    "digest": "The daily digest",
+    "test": "A test",
 }
 _CODES = {
     "timeout": "it did not answer in time",
@@ -46,11 +46,11 @@ def channel_in_words(kind: str) -> str:
 
 
 def act_in_words(one: Notification) -> str:
-    """Return what a notification tells."""
+    """Return what a notification tells, as its name."""
     escalated = one.body.get("escalated") if isinstance(one.body, dict) else None
     about = _ACTS.get(one.act, one.act)
     instead = f", for {channel_in_words(str(escalated))} could not be told" if escalated else ""
-    return f"Tell {about}{instead}"
+    return f"{about}{instead}"
 
 
 def code_in_words(code: str) -> str:

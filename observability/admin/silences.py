@@ -17,15 +17,16 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, reverse
 from django.utils import timezone
 
-from observability.alerts import cursors, silences
+from observability.alerts import cursors, incident_search, silences
 from observability.models import AlertRule, Silence
 from trainu import people
 from trainu.admin_records import ReadOnly
 from trainu.admin_rendering import pill, seen
-from trainu.admin_site import site
+from trainu.admin_site import Need, site
 from trainu.people import acting
 
-ADD = "observability.add_silence"
+ADD, VIEW = "observability.add_silence", "observability.view_silence"
+EVERY = "*"
 MOST_HOLDING = 100
 ROWS = 50
 _LIST = "admin:observability_silence_changelist"
@@ -39,13 +40,20 @@ LASTS = {
 }
 
 
+def _rules() -> list[tuple[str, str]]:
+    named = list(AlertRule.objects.order_by("title").values_list("code", "title"))
+    return [("", "Choose a rule"), *named, (EVERY, "Every rule, SEV1 too")]
+
+
 class SilenceForm(forms.Form):
-    rule = forms.ModelChoiceField(
-        AlertRule.objects.order_by("title"),
-        required=False,
+    rule = forms.ChoiceField(
+        choices=_rules,
         label="Rule",
-        empty_label="Every rule",
-        help_text="What nobody is to be told of.",
+        help_text=(
+            "What nobody is to be told of. Every rule, the last choice, also silences what is worst:"
+            " nobody is called, whatever happens."
+        ),
+        error_messages={"required": "Choose a rule. Every rule is the last choice."},
     )
     group = forms.CharField(
         required=False,
@@ -171,9 +179,10 @@ class SilenceAdmin(ReadOnly):
 
     def _begin(self, request: HttpRequest, form: SilenceForm) -> bool:
         now, data = timezone.now(), form.cleaned_data
+        rule = None if data["rule"] == EVERY else AlertRule.objects.get(pk=data["rule"])
         try:
             silences.begin(
-                data["rule"],
+                rule,
                 data["group"],
                 reason=data["reason"],
                 ends_at=form.until(now),
@@ -184,7 +193,33 @@ class SilenceAdmin(ReadOnly):
             form.add_error(None, str(refusal))
             return False
         messages.success(request, "Silenced. Incidents open and are seen as always; nobody is told of them.")
+        if data["group"] and not incident_search.is_known(rule, data["group"]):
+            messages.warning(
+                request,
+                f"Nothing was ever seen of the group “{seen(data['group'])}”. See whether it is spelt right.",
+            )
         return True
+
+
+def everything(_request: HttpRequest) -> list[Need]:
+    """Return that nobody is told of anything, while a silence of every rule holds."""
+    now = timezone.now()
+    found = (
+        Silence.objects.filter(rule=None, group="", begins_at__lte=now, ends_at__gt=now)
+        .order_by("-ends_at", "-id")
+        .first()
+    )
+    if found is None:
+        return []
+    return [
+        Need(
+            "Nobody is told of any incident: every rule is silenced",
+            reverse("admin:observability_silence_change", args=[found.pk]),
+            f"{seen(found.reason).rstrip('.')}. End it as soon as it is not needed any more.",
+            since=found.begins_at,
+            urgency=2,
+        )
+    ]
 
 
 def _position(request: HttpRequest) -> cursors.Position | None:
@@ -206,3 +241,6 @@ def _row(one: Silence, names: dict[str, str]) -> dict[str, Any]:
         "by": names.get(one.by, ""),
         "ended_by": names.get(one.ended_by, ""),
     }
+
+
+site.register_need(everything, permission=VIEW)

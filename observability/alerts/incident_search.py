@@ -10,7 +10,7 @@ from typing import Literal
 from django.db.models import F, Q
 
 from observability.alerts.cursors import Position
-from observability.models import Incident
+from observability.models import AlertRule, Incident, RuleState
 
 MOST = 100
 # unresolved: open or acknowledged.
@@ -67,3 +67,9 @@ def unresolved(*, most: int) -> list[Incident]:
     rows = Incident.objects.exclude(state=Incident.State.RESOLVED).select_related("rule")
     # Acknowledged sorts before open, so the other way round.
     return list(rows.order_by("severity", F("state").desc(), "opened_at", "id")[:most])
+
+
+def is_known(rule: AlertRule | None, group: str) -> bool:
+    """Whether a rule, or with None any, has an incident of a group, or stands somewhere for it."""
+    of = {"group": group} | ({"rule": rule} if rule else {})
+    return RuleState.objects.filter(**of).exists() or Incident.objects.filter(**of).exists()

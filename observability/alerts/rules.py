@@ -11,6 +11,7 @@ from typing import Any
 
 from django.db import transaction
 
+from observability.alerts import demands
 from observability.alerts.evaluation import Terms
 from observability.audit.actions import Action
 from observability.audit.recording import record
@@ -146,8 +147,17 @@ def check(rule: AlertRule) -> None:
         raise ValueError(
             f"There is no such channel: {', '.join(sorted(unknown))}. Choose of {', '.join(CHANNELS)}."
         )
+    if rule.is_enabled and not rule.channels and rule.severity != Severity.SEV3:
+        raise ValueError("Nobody would be told. Choose a channel, or switch the rule off.")
+    check_numbers(rule)
+
+
+def check_numbers(rule: AlertRule) -> None:
+    """Raise ValueError where a rule's numbers do not fit together; str(): what to do."""
     if not (_is_number(rule.threshold) and _is_number(rule.recovery)):
         raise ValueError("Write the threshold and the bound of recovery as plain numbers.")
+    if demands.unit(rule) == "share" and not (0 <= rule.recovery <= 1 and 0 <= rule.threshold <= 1):
+        raise ValueError("A share is 0 to 1, which is 100 %. Set the threshold and the bound of recovery so.")
     if rule.recovery > rule.threshold:
         raise ValueError("It would be well again beyond the threshold. Set the bound of recovery within it.")
     for name in _MINUTES:

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 from django.http import HttpRequest
 from django.utils import timezone
 from ninja import Query, Router
+from pydantic import Field
 
 from observability.alerts import rules
 from observability.alerts.replay import back_test
@@ -27,6 +28,8 @@ MOST_DAYS = 90
 TIME_LIMIT_MS = 10_000
 _PHASES = {"firing": 0, "pending": 1, "ok": 2}
 Code = Annotated[str, Query(max_length=40)]
+# What is no finite number is refused as that, and not for its size.
+Value = Annotated[float, Field(ge=0, le=1e12, allow_inf_nan=False)]
 _ONE = documented({404: "There is no such rule."})
 
 
@@ -86,8 +89,8 @@ def change(request: HttpRequest, code: str, wanted: shapes.Terms) -> dict[str, A
 def try_terms(
     request: HttpRequest,
     code: str,
-    threshold: Annotated[float | None, Query(ge=0, le=1e12)] = None,
-    recovery: Annotated[float | None, Query(ge=0, le=1e12)] = None,
+    threshold: Annotated[Value | None, Query(description="A share is from 0 to 1.")] = None,
+    recovery: Annotated[Value | None, Query(description="Not beyond the threshold.")] = None,
     window_minutes: Annotated[int | None, Query(ge=1, le=10_080)] = None,
     for_minutes: Annotated[int | None, Query(ge=0, le=10_080)] = None,
     recovery_minutes: Annotated[int | None, Query(ge=0, le=10_080)] = None,
@@ -108,8 +111,10 @@ def try_terms(
     }.items():
         if value is not None:
             setattr(rule, name, value)
-    if rule.recovery > rule.threshold:
-        raise Problem(422, "invalid_terms", "It would be well again beyond the threshold. Set it within.")
+    try:
+        rules.check_numbers(rule)
+    except ValueError as error:
+        raise Problem(422, "invalid_terms", str(error)) from None
     try:
         with bounded(TIME_LIMIT_MS):
             test = back_test(rule, now=timezone.now(), days=days)

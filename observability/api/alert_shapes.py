@@ -69,7 +69,10 @@ class Terms(Closed):
 
 
 class NewSilence(Closed):
-    rule: str | None = Field(default=None, max_length=40, description="Code of a rule; null: every rule.")
+    rule: str | None = Field(
+        max_length=40,
+        description='Code of a rule. null or "*": every rule, SEV1 too; that must be said, not left out.',
+    )
     group: str = Field(default="", max_length=64, description="Only of one; empty: of all.")
     ends_at: Moment = Field(description="30 days from now at most.")
     reason: str = Field(max_length=300)
@@ -182,6 +185,10 @@ class SilenceLine(Schema):
     ends_at: datetime
     by: str
     ended_by: str
+
+
+class Begun(SilenceLine):
+    is_group_known: bool = Field(description="false: no rule has ever seen the group. Is it spelt right?")
 
 
 class SilenceList(Schema):

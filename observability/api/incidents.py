@@ -94,7 +94,7 @@ def acknowledge(request: HttpRequest, incident_id: Id) -> dict[str, Any]:
     openapi_extra=_VERB,
 )
 def resolve(request: HttpRequest, incident_id: Id, wanted: shapes.Reason) -> dict[str, Any]:
-    """Resolve an incident. What is still beyond its threshold opens again."""
+    """Resolve an incident. If it still holds in an hour, it opens again."""
     found = _found(incident_id)
     with _refusals(422, "invalid_reason"):
         return _detail(incidents.resolve(found, by=actor(request), reason=wanted.reason, now=timezone.now()))

@@ -10,7 +10,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 from ninja import Query, Router, Status
 
-from observability.alerts import cursors, silences
+from observability.alerts import cursors, incident_search, silences
 from observability.api import alert_shapes as shapes
 from observability.api.alert_shapes import Id
 from observability.models import AlertRule, Silence
@@ -56,16 +56,16 @@ def list_silences(
 @router.post(
     "",
     auth=Scope(WORK),
-    response={201: shapes.SilenceLine},
+    response={201: shapes.Begun},
     summary="Tell nobody for a while",
     operation_id="begin_silence",
     openapi_extra=documented({404: "There is no such rule.", 422: "Its reason or end does not fit."}),
 )
 def begin(request: HttpRequest, wanted: shapes.NewSilence) -> Status[dict[str, Any]]:
-    """Silence a rule, or all of them. Incidents open and are resolved as always."""
+    """Silence a rule; null or "*": all of them, SEV1 too. Incidents open and are resolved as always."""
     rule = None
-    if wanted.rule is not None:
-        rule = AlertRule.objects.filter(pk=wanted.rule.replace("\x00", "")).first()
+    if wanted.rule not in (None, "*"):
+        rule = AlertRule.objects.filter(pk=str(wanted.rule).replace("\x00", "")).first()
         if rule is None:
             raise Problem(404, "unknown_rule", "There is no such rule. /api/alert-rules lists them.")
     try:
@@ -79,7 +79,8 @@ def begin(request: HttpRequest, wanted: shapes.NewSilence) -> Status[dict[str, A
         )
     except silences.Refused as refusal:
         raise Problem(422, "invalid_silence", str(refusal)) from None
-    return Status(201, shapes.silence(begun))
+    is_known = not begun.group or incident_search.is_known(rule, begun.group)
+    return Status(201, shapes.silence(begun) | {"is_group_known": is_known})
 
 
 @router.post(

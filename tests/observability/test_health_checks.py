@@ -12,6 +12,7 @@ from uuid_utils.compat import uuid7
 
 from observability import api_keys, health
 from observability.admin import check_words
+from observability.admin import health as health_page
 from observability.health import Status, alerting
 from observability.models import AlertRule, Channel, Evaluation, Notification
 from sync.attempt_log import TABLE
@@ -259,3 +260,24 @@ def test_the_public_body_holds_the_status_alone_and_a_key_sees_no_text_of_an_exc
         assert check["status"] == ("fail" if name in health.CRITICAL else "warn")
     assert "hunter2" not in detailed.content.decode()
     assert "db.internal" not in detailed.content.decode()
+
+
+def test_figures_are_written_for_people_and_nothing_is_said_twice() -> None:
+    def shown(name: str, detail: dict[str, Any]) -> tuple[str, str]:
+        row = health_page.row(name, health.Finding(health.Status.WARN, detail))
+        return row.told, row.figures.replace("\xa0", " ")
+
+    told, figures = shown(
+        "dead_letters", {"wrong": ["Dead letters wait for somebody for too long."], "oldest_s": 137_180}
+    )
+    assert (told, figures) == ("Dead letters wait for somebody for too long.", "oldest: 38 h 6 min")
+    assert (
+        shown("workers", {"beat_age_s": {"alert lane": 4.0}})[1] == "last sign of life: alert lane: 4 s ago"
+    )
+    at = "2026-11-05T12:00:31.123456+00:00"
+    assert shown("posthog", {"lag_s": 61.2, "acknowledged_at": at})[1] == (
+        "oldest waits for: 1 min 1 s; acknowledged: 5 Nov, 12:00 UTC"
+    )
+    assert shown("retention", {"reasons": ["It is held."] * 3})[1] == "reasons: It is held."
+    slack = {"state": "on", "sent_s": 30, "waiting": 0}
+    assert shown("channels", {"slack": slack})[1] == "slack: on, last delivered: 30 s ago, waiting: 0"

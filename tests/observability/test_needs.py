@@ -10,8 +10,10 @@ from django.utils import timezone
 
 from observability import forwarder, health
 from observability.admin import needs
+from observability.alerts import incidents
 from observability.models import AuditVerification, ErrorMinute, QuarantineGroup
 from tests.conftest import Staff
+from tests.observability.alerts.standing import fire
 from trainu import navigation
 from trainu.admin_site import Need, site
 
@@ -88,6 +90,18 @@ def test_faults_of_the_worst_sort_need_somebody_now_for_a_day(boss: Client) -> N
     [need] = needs.worst_faults(boss.get("/admin/").wsgi_request)
     assert (need.urgency, need.url, need.since) == (1, "/admin/errors/", NOW - timedelta(hours=23))
     assert need.detail.startswith("mass send. ")
+
+
+def test_an_incident_says_it_and_the_need_does_not_say_it_again(boss: Client, staff: Staff) -> None:
+    faults("SEV1", 1, "rate_exceeded")
+    incident = fire("sev1_fault", "rate_exceeded")
+    request = boss.get("/admin/").wsgi_request
+    assert needs.worst_faults(request) == []
+    # Who may not see incidents is told all the same.
+    narrow = staff("view_errorminute").get("/admin/").wsgi_request
+    assert len(needs.worst_faults(narrow)) == 1
+    incidents.resolve(incident, by="staff:1", reason="x", now=NOW)
+    assert len(needs.worst_faults(request)) == 1
 
 
 def test_refused_events_can_wait(boss: Client) -> None:

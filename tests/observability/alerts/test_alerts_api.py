@@ -137,6 +137,12 @@ def test_terms_are_tried_and_changed(program: Caller) -> None:
     for wrong in ({"recovery": 0.2}, {"window_minutes": 0}, {"threshold": None}):
         assert program.patch("/alert-rules/error_rate", wrong, 422)["code"] == "invalid_terms"
     assert program.patch("/alert-rules/error_rate", {"code": "x"}, 422)["code"] == "invalid_request"
+    assert "0 to 1" in program.patch("/alert-rules/error_rate", {"threshold": 5}, 422)["detail"]
+    assert "would be told" in program.patch("/alert-rules/error_rate", {"channels": []}, 422)["detail"]
+    program.patch("/alert-rules/forwarder_lag", {"threshold": 1800})
+    for wrong, words in (("nan", "finite number"), ("inf", "finite number"), ("5", "0 to 1")):
+        told = program.get(f"/alert-rules/error_rate/back-test?threshold={wrong}", 422)
+        assert words in str(told)
     program.get("/alert-rules/nothing", 404)
     program.get("/alert-rules/nothing/back-test", 404)
 
@@ -154,10 +160,25 @@ def test_a_silence_is_begun_listed_and_ended(program: Caller) -> None:
     assert program.get("/silences")["silences"] == []
     assert program.get("/silences?state=over&limit=1")["silences"][0]["ended_by"] == program.name
     far = (timezone.now() + timedelta(days=40)).isoformat()
-    assert "30 days" in program.post("/silences", {"ends_at": far, "reason": "x"}, 422)["detail"]
+    assert (
+        "30 days" in program.post("/silences", {"rule": None, "ends_at": far, "reason": "x"}, 422)["detail"]
+    )
     assert program.post("/silences", {"rule": "nope", "ends_at": until, "reason": "x"}, 404)["code"]
     program.post("/silences/999999/end", status=404)
+    # Every rule is silenced by whoever says so alone.
+    assert "rule" in str(program.post("/silences", {"ends_at": until, "reason": "x"}, 422)["errors"])
     assert Silence.objects.count() == 1
+
+
+def test_every_rule_is_silenced_by_an_explicit_word_and_an_unknown_group_is_told(program: Caller) -> None:
+    fire(group="loc-1")
+    given = {"ends_at": (timezone.now() + HOUR).isoformat(), "reason": "x"}
+    for word in (None, "*"):
+        begun = program.post("/silences", given | {"rule": word}, status=201)
+        assert (begun["rule"], begun["is_group_known"]) == (None, True)
+    for group, is_known in (("loc-1", True), ("loc-l", False)):
+        begun = program.post("/silences", given | {"rule": "error_rate", "group": group}, status=201)
+        assert begun["is_group_known"] is is_known
 
 
 def test_every_address_stands_in_the_document(client: Client) -> None:

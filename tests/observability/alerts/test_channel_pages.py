@@ -84,9 +84,15 @@ def test_a_test_is_sent_by_a_button_and_its_page_tells_what_became_of_it() -> No
     shown = text(admin, SLACK)
     assert 'hx-get="/admin/alerts/channel-tests/slack/"' in shown
     assert "Waiting to be sent" in shown
+    assert "Nothing was delivered yet" in shown
+    assert "A test</a>" in text(admin, LIST)
     Notification.objects.filter(pk=one.pk).update(state="sent", sent_at=timezone.now())
+    Channel.objects.filter(pk="slack").update(sent_at=timezone.now())
     part = text(admin, "/admin/alerts/channel-tests/slack/")
     assert "Sent" in part
+    # Where the channel stands comes along.
+    assert '<div id="channel-stands" hx-swap-oob="true">' in part
+    assert "The last try was delivered." in part
     # It asks no more.
     assert "hx-get" not in part
     assert AuditEntry.objects.filter(action="channel.test").count() == 1

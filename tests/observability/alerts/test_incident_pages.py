@@ -8,6 +8,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.core.cache import cache
 from django.test import Client
+from django.urls import reverse_lazy
 from django.utils import timezone
 from pytest_django import Settings
 
@@ -208,16 +209,18 @@ def test_it_leads_to_the_cause_and_only_where_the_reader_may_go(
     boss: Client, staff: Staff, settings: Settings
 ) -> None:
     settings.SENTRY_ISSUES_URL = "https://sentry.test/issues/"
-    incident = fire("sev1_fault")
+    incident = fire("sev1_fault", "rate_exceeded")
+    # Another fault of that time is another incident's.
     ErrorMinute.objects.create(
-        minute=incident.opened_at - timedelta(minutes=2),
-        severity="SEV1",
-        category="sync",
-        code="mass_send",
-        errors=3,
+        minute=incident.opened_at, severity="SEV1", category="data-loss", code="event_lost", errors=3
     )
     shown = text(boss, page(incident))
-    assert 'href="https://sentry.test/issues/?query=code%3Amass_send"' in shown
+    assert 'href="https://sentry.test/issues/?query=code%3Arate_exceeded"' in shown
+    assert "event_lost" not in shown
+    other = text(boss, page(fire("error_rate")))
+    assert 'href="https://sentry.test/issues/?query=severity%3ASEV2"' in other
+    assert "event_lost" not in other
+    assert "Traces: log lines of its time" in shown
     assert 'href="/admin/sync/causegroup/"' in shown
     assert re.search(r'href="/admin/logs/\?level=warn-up&amp;range=24h&amp;until=[^"]+"', shown)
     settings.SENTRY_ISSUES_URL = ""
@@ -262,3 +265,78 @@ def test_a_late_report_is_asked_for_at_home(boss: Client) -> None:
     assert "First report of an incident is due" in home
     incidents.report(incident, is_final=False, words="Told", by="staff:1", now=timezone.now())
     assert "report of an incident" not in text(boss, "/admin/")
+
+
+@pytest.mark.parametrize(
+    ("code", "places", "others"),
+    [
+        (
+            "rate_exceeded",
+            [
+                "/admin/runbooks/mass_send/",
+                "/admin/sync/kill-switch/",
+                reverse_lazy("admin:sync_held_messages"),
+            ],
+            ["/admin/runbooks/data_loss/"],
+        ),
+        (
+            "event_lost",
+            ["/admin/runbooks/data_loss/", "/admin/sync/ledgercheck/", "/admin/audit/"],
+            ["/admin/runbooks/mass_send/"],
+        ),
+        (
+            "audit_tampered",
+            ["/admin/runbooks/audit_broken/", "/admin/audit/"],
+            ["/admin/runbooks/data_loss/"],
+        ),
+    ],
+)
+def test_a_fault_of_the_worst_sort_leads_to_where_that_sort_is_dealt_with(
+    boss: Client, staff: Staff, code: str, places: list[str], others: list[str]
+) -> None:
+    incident = fire("sev1_fault", code)
+    shown = links(text(boss, page(incident)))
+    assert [place for place in places if f'href="{place}"' not in shown] == []
+    assert [place for place in others if f'href="{place}"' in shown] == []
+    narrow = links(text(staff("view_incident"), page(incident)))
+    assert "/admin/runbooks/sev1_fault/" in narrow
+    assert "/admin/sync/" not in narrow
+    assert "/admin/audit/" not in narrow
+
+
+def links(shown: str) -> str:
+    """Return the part of a page that says where to look."""
+    return shown[shown.index('id="look"') : shown.index('id="facts"')]
+
+
+def test_what_is_long_over_leads_to_no_errors_of_today(boss: Client) -> None:
+    incident = fire("error_rate", ago=60 * HOUR)
+    assert "/admin/errors/" in links(text(boss, page(incident)))
+    incidents.resolve(incident, by="staff:1", reason="x", now=timezone.now() - 25 * HOUR)
+    shown = links(text(boss, page(incident)))
+    assert "/admin/errors/" not in shown
+    assert "/admin/logs/" in shown
+
+
+def test_who_acknowledges_second_is_told_who_was_first() -> None:
+    operator, lead = member(OPERATOR), member(LEAD)
+    incident = fire("error_rate")
+    assert "Acknowledged. It is told again" in act(operator, incident, "acknowledge")
+    shown = act(lead, incident, "acknowledge")
+    assert 'class="warning">Operator sees to it already.' in shown
+    assert "Acknowledged. It is told again" not in shown
+    assert "You see to it already." in act(operator, incident, "acknowledge")
+    assert incident.moments.filter(kind="acknowledged").count() == 1
+
+
+def test_whoever_resolves_by_hand_is_told_that_it_opens_again_in_an_hour() -> None:
+    operator = member(OPERATOR)
+    incident = fire("error_rate")
+    said = "If it still holds in an hour, it opens again."
+    assert said in text(operator, page(incident))
+    shown = act(operator, incident, "resolve", reason="Rolled back")
+    assert f"Resolved. {said}" in shown
+    assert "if it still holds then, it opens again" in shown
+    other = fire("query_time")
+    incidents.recover(other.rule, "", words="0", now=timezone.now())
+    assert "if it still holds then" not in text(operator, page(other))

@@ -81,7 +81,7 @@ def test_terms_are_tried_before_they_are_saved_and_then_hold() -> None:
     saved, mine = shown[shown.index("With the saved terms") :].split("With your terms", 1)
     assert "Over the last 30 days this would have fired once." in saved
     assert f"/admin/observability/incident/{incident.pk}/change/" in saved
-    assert "this would have fired never." in mine
+    assert "this would never have fired." in mine
     assert "Measured only since" in mine
     assert 'name="threshold" value="10"' in mine
     assert "Saved: 5." in mine
@@ -108,6 +108,7 @@ def test_what_does_not_fit_is_said_at_the_form_and_changes_nothing() -> None:
         ({"threshold": "abc"}, "Enter a number"),
         ({"window_minutes": "0"}, "greater than or equal to 1"),
         ({"severity": "SEV9"}, "Select a valid choice"),
+        ({"threshold": "101"}, "A share is 100 per cent at most"),
     ):
         for button in ("try", "save"):
             answer = lead.post(PAGE, terms(lead, **wrong, **{button: "1"}))
@@ -145,3 +146,28 @@ def test_who_may_not_change_a_rule_may_try_the_saved_terms() -> None:
     assert operator.post(PAGE, {"threshold": "1"}).status_code == 403
     assert "Nothing was measured yet" in text(operator, f"{PAGE}?try")
     assert Incident.objects.count() == 0
+
+
+def test_a_rule_that_would_tell_nobody_is_not_saved_unless_it_is_off() -> None:
+    rule()
+    lead = member(LEAD)
+    answer = lead.post(PAGE, terms(lead, channels=None))
+    assert "Nobody would be told. Choose a channel, or switch the rule off." in answer.content.decode()
+    assert rule().channels == ["slack"]
+    assert lead.post(PAGE, terms(lead, channels=None, is_enabled=None)).status_code == 302
+    assert (rule().channels, rule().is_enabled) == ([], False)
+
+
+def test_what_was_resolved_by_hand_and_still_fires_says_so(boss: Client) -> None:
+    now = timezone.now()
+    incident = fire("error_rate")
+    stands("error_rate", "", "firing", 0.071)
+    for place in range(3):
+        stands("breaker_open", f"loc-{place}", "firing", 1.0)
+        letter = fire("breaker_open", f"loc-{place}")
+    assert "by hand" not in text(boss, LIST)
+    incidents.resolve(incident, by="staff:1", reason="x", now=now)
+    incidents.resolve(letter, by="staff:1", reason="x", now=now)
+    shown = text(boss, LIST)
+    assert "Firing, resolved by hand</span>" in shown
+    assert "Firing: 3 of 3, 1 resolved by hand</span>" in shown

@@ -51,7 +51,7 @@ def test_until_a_time_and_what_does_not_fit_is_said_at_its_field() -> None:
     rule()
     lead = member(LEAD)
     now = timezone.now()
-    given = {"rule": "", "lasts": "until", "reason": "Moving house"}
+    given = {"rule": "*", "lasts": "until", "reason": "Moving house"}
     for ends_at, words in (
         ("", "Give the time until when"),
         (f"{now - HOUR:%Y-%m-%dT%H:%M}", "would have ended already"),
@@ -104,3 +104,32 @@ def test_the_list_goes_on_where_it_ended_at_one_cost(boss: Client) -> None:
     found = re.compile(r"Reason \d+\.")
     rest = text(boss, LIST + older)
     assert sorted(found.findall(first) + found.findall(rest)) == sorted(f"Reason {n}." for n in range(1, 61))
+
+
+def test_every_rule_must_be_chosen_and_then_stands_at_home() -> None:
+    rule()
+    lead = member(LEAD)
+    shown = text(lead, f"{LIST}add/")
+    [options] = re.findall(r'<select name="rule".*?</select>', shown)
+    values = re.findall(r'value="([^"]*)"( selected)?', options)
+    assert values[0] == ("", " selected")
+    assert values[-1] == ("*", "")
+    assert "nobody is called, whatever happens" in shown
+    given = {"lasts": "1", "reason": "Moving <house>"}
+    assert "Choose a rule." in lead.post(f"{LIST}add/", given | {"rule": ""}).content.decode()
+    assert not Silence.objects.exists()
+    lead.post(f"{LIST}add/", given | {"rule": "error_rate"})
+    assert "every rule is silenced" not in text(lead, "/admin/")
+    lead.post(f"{LIST}add/", given | {"rule": "*"})
+    assert "Nobody is told of any incident: every rule is silenced" in text(lead, "/admin/")
+    silences.end(Silence.objects.get(rule=None), by="staff:1", now=timezone.now())
+    assert "every rule is silenced" not in text(lead, "/admin/")
+
+
+def test_a_group_that_nobody_has_ever_seen_is_said() -> None:
+    fire(group="loc-1")
+    lead = member(LEAD)
+    given = {"rule": "error_rate", "lasts": "1", "reason": "x"}
+    for one, is_known in (("loc-1", True), ("loc-l", False)):
+        shown = lead.post(f"{LIST}add/", given | {"group": one}, follow=True).content.decode()
+        assert ("Nothing was ever seen of the group" in shown) != is_known
