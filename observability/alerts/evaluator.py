@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from django.db import connection, transaction
 from django.db.models import OuterRef, Q, Subquery
 
-from observability.alerts import clocks, incidents, measures, minutes, replay, rules
+from observability.alerts import clocks, incident_words, incidents, measures, minutes, replay, rules
 from observability.alerts.evaluation import Change, Phase, Reading, State, step
 from observability.alerts.measures import MOST_GROUPS, OTHERS, Measure, Said
 from observability.alerts.minutes import MINUTE, Asked
@@ -227,7 +227,7 @@ def _apply(look: _Look, group: str, changes: Iterable[tuple[Change, Reading]], n
         if reading.at < look.last:
             words += f" This was at {reading.at:%H:%M} UTC, when nobody looked."
         if change == "fires":
-            title = f"{rule.title}: {group}" if group else rule.title
+            title = incident_words.title(rule.code, group)
             incidents.fire(rule, group, title=title, words=words, value=reading.value, now=now)
         else:
             incidents.recover(rule, group, words=words, now=now)
@@ -269,7 +269,7 @@ def _come_back(now: datetime) -> None:
         .select_related("rule")
     )
     for state in silent[:MOST_GROUPS]:
-        title = f"{state.rule.title}: {state.group}" if state.group else state.rule.title
+        title = incident_words.title(state.rule_id, state.group)
         words = "It was resolved an hour ago or more, and has held all the time."
         incidents.fire(state.rule, state.group, title=title, words=words, value=state.value, now=now)
 

@@ -66,3 +66,19 @@ def causes(codes: Collection[str], most: int) -> list[Cause]:
     with connection.cursor() as cursor:
         cursor.execute(_CAUSES, [MOST_GROUPS, list(codes), most])
         return [Cause(*row) for row in cursor.fetchall()]
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """What a cause is told by. subject: operation of jobs, or topic of webhooks."""
+
+    subject: str
+    code: str
+
+
+def named(cause: int) -> Named | None:
+    """Return what a cause is told by; None where there is none of that number."""
+    with connection.cursor() as cursor:
+        cursor.execute("select subject, code from sync_causegroup where id = %s", [cause])
+        row = cursor.fetchone()
+        return Named(*row) if row else None

@@ -34,6 +34,7 @@ DAY = timedelta(days=1)
 ALL = runbooks.everything()
 # All codes with which a letter can die, of jobs and webhooks; whatever has words may be linked.
 CAUSES = set(Code) | {code for codes in fixers.CODES.values() for code in codes}
+FAULTS = {*DataLossCode, *MassSendCode}
 PURGE = schedules.find("purge")
 assert PURGE
 # What pages say in numbers, and where the numbers come from.
@@ -133,11 +134,11 @@ def test_every_rule_has_a_page_of_its_own_with_the_rules_title() -> None:
     assert pages == {seed.code: seed.title for seed in rules.SEEDS}
 
 
-def test_every_code_that_a_cause_can_have_leads_to_a_page_and_none_to_two() -> None:
+def test_every_code_of_a_cause_or_a_fault_of_sev1_leads_to_a_page_and_none_to_two() -> None:
     served = [code for one in ALL for code in one.serves]
-    assert sorted(served) == sorted(CAUSES)
+    assert sorted(served) == sorted(CAUSES | FAULTS)
     assert not set(served) & {one.code for one in ALL}
-    for code in CAUSES:
+    for code in CAUSES | FAULTS:
         assert f"`{code}`" in runbooks.find(code).text or code.startswith("status_5"), code  # type: ignore[union-attr]
 
 
