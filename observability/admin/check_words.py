@@ -82,7 +82,7 @@ CHECKS = {
     ),
     "alerts": Words(
         "Alerts",
-        "alerts are not looked at as they should be",
+        "not all of alerting works",
         "admin:observability_alertrule_changelist",
         "Nobody may be told of what goes wrong. See whether the workers run, and in Errors which rule broke.",
     ),

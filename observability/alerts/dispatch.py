@@ -2,7 +2,8 @@
 
 The rule: requests are made by hands (threads) outside of any transaction, a few a channel, so that one that
 hangs holds up no other. What is not back in time counts as not delivered, before its lease runs out. A door
-that breaks is reported, and what it had in hand is tried again.
+that breaks is reported, and what it had in hand is tried again. A reminder that is not true any more is told
+to nobody.
 """
 
 import time
@@ -17,7 +18,7 @@ from django.db import connection
 
 from observability.alerts import outbox
 from observability.alerts.channels import email, pagerduty, slack
-from observability.alerts.outbox import Again, Deliver, Delivered, Outcome
+from observability.alerts.outbox import Again, Deliver, Delivered, Outcome, Overtaken
 from observability.errors import reporting
 from observability.models import Channel, Notification
 
@@ -89,7 +90,7 @@ class Dispatcher:
     def _write(self, held: _InHand, outcome: Outcome, now: datetime) -> None:
         one = held.notification
         is_ours = outbox.settle(one.pk, held.fence, outcome, now=now)
-        say = log.info if isinstance(outcome, Delivered) and not outcome.code else log.warning
+        say = log.info if isinstance(outcome, Overtaken) or outcome == Delivered() else log.warning
         how = type(outcome).__name__.lower()
         say(
             "notification", notification=one.pk, channel=one.channel, how=how, code=outcome.code, ours=is_ours
@@ -111,6 +112,8 @@ class Dispatcher:
 
 def _deliver(door: Deliver, one: Notification, channel: Channel) -> Outcome:
     """Make one try, in a hand. Everything is read by now; only a digest asks the database once more."""
+    if outbox.is_overtaken(one):
+        return Overtaken()
     try:
         return door(one, channel)
     except Exception as error:  # noqa: BLE001 - one broken door must not keep the others shut

@@ -10,6 +10,9 @@ from sync.stats import dead_letters
 from trainu.faults import DataLossCode, MassSendCode
 
 LONGEST_TITLE = 160
+# By whom an incident is resolved, where it is nobody.
+RECOVERY = "recovery"
+SWITCHED_OFF = "rule switched off"
 FAULTS: dict[str, str] = {
     DataLossCode.OUTBOX_GAP: "Events that were accepted are missing: their numbers have a gap",
     DataLossCode.LEDGER_MISMATCH: "Dead letters do not add up with what became of them",
@@ -38,6 +41,21 @@ def runbook(rule_code: str, group: str) -> str:
     """Return the code of the runbook that an incident leads to: of the fault, where it has one."""
     found = runbooks.find(group) if rule_code == "sev1_fault" and group else None
     return found.code if found else rule_code
+
+
+def who(actor: str) -> str:
+    """Return what to call somebody to people outside: never a name, for it may be a person's."""
+    kind = actor.partition(":")[0]
+    return {"staff": "somebody of staff", "key": "an API key", "command": "a command"}.get(
+        kind, "the service"
+    )
+
+
+def how_resolved(by: str, name: str = "") -> str:
+    """Return how an incident was resolved, as it stands behind "resolved". name: of whom, on a page."""
+    if by == RECOVERY:
+        return "by itself"
+    return "because its rule was switched off" if by == SWITCHED_OFF else f"by {name or who(by)}"
 
 
 def _cause(group: str) -> str:

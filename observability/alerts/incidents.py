@@ -4,12 +4,12 @@ The rule: each change locks the row, writes a line of the timeline and what is t
 where a person made it, all in one transaction. One that comes back within REOPENED_WITHIN is the same.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 
 from django.db import transaction
 
-from observability.alerts import outbox, silences
+from observability.alerts import incident_words, outbox, silences
 from observability.audit.actions import Action
 from observability.audit.recording import record
 from observability.models import AlertRule, Incident, IncidentMoment
@@ -17,8 +17,8 @@ from observability.models.alert import Severity
 from observability.redaction import redact
 
 REOPENED_WITHIN = timedelta(hours=2)
-RECOVERY = "recovery"
-SWITCHED_OFF = "rule switched off"
+RECOVERY = incident_words.RECOVERY
+SWITCHED_OFF = incident_words.SWITCHED_OFF
 # More incidents than these at once are one trouble, which nobody wants to be told of a thousand times.
 MOST_TENDED = 500
 LONGEST_WORDS = 500
@@ -156,13 +156,33 @@ def report(incident: Incident, *, is_final: bool, words: str, by: str, now: date
 
 
 def tend(*, now: datetime) -> None:
-    """Resolve the open ones whose rule is switched off; tell again of those that nobody has acknowledged."""
+    """Resolve the open ones whose rule is switched off; tell of those that a silence has kept quiet and that
+    are open when it is over; tell again of those that nobody has acknowledged.
+    """
     unresolved = Incident.objects.exclude(state=State.RESOLVED).select_related("rule").order_by("id")
     for incident in unresolved[:MOST_TENDED]:
         if not incident.rule.is_enabled:
             _switch_off(incident, now=now)
+        elif incident.state != State.OPEN or tell_at_last(incident, now=now):
+            continue
         elif _is_to_repeat(incident, now=now):
             repeat(incident, now=now)
+
+
+def tell_at_last(incident: Incident, *, now: datetime) -> bool:
+    """Tell that an incident has begun which was silent until now; return whether it was told."""
+    if not outbox.untold(incident) or silences.holds(incident, now=now):
+        return False
+    with transaction.atomic():
+        found = _locked(incident)
+        wanted = outbox.untold(found).intersection(_channels(found, "trigger"))
+        if found.state != State.OPEN or not wanted:
+            return False
+        _line(
+            found, "told", "Nothing keeps it quiet any more, and it is still open: it is told now.", now=now
+        )
+        _tell(found, "trigger", only=wanted, now=now)
+    return True
 
 
 @transaction.atomic
@@ -185,9 +205,15 @@ def repeat(incident: Incident, *, now: datetime) -> bool:
 
 def _is_to_repeat(incident: Incident, *, now: datetime) -> bool:
     every = incident.rule.repeat_minutes
-    if incident.state != State.OPEN or not every or incident.told_at is None:
+    if incident.state != State.OPEN or not every or not _channels(incident, "repeat"):
         return False
-    return now - incident.told_at >= timedelta(minutes=every)
+    due_at = now - timedelta(minutes=every)
+    if incident.told_at and incident.told_at > due_at:
+        return False
+    # What was silenced sets the pace too, or a silence would be full of it.
+    written = incident.notifications.filter(act__in=["trigger", "repeat"]).order_by("-id")
+    last = written.values_list("created_at", flat=True).first()
+    return last is not None and last <= due_at
 
 
 @transaction.atomic
@@ -205,15 +231,16 @@ def _resolve(incident: Incident, *, by: str, words: str, now: datetime) -> None:
     _tell(incident, "resolve", now=now)
 
 
-def _tell(incident: Incident, act: str, *, now: datetime) -> None:
+def _tell(incident: Incident, act: str, *, only: Collection[str] | None = None, now: datetime) -> None:
     is_silent = silences.holds(incident, now=now)
-    outbox.write(incident, act, channels=_channels(incident, act), is_silent=is_silent, now=now)
-    if act in ("trigger", "repeat"):
+    channels = [one for one in _channels(incident, act) if only is None or one in only]
+    written = outbox.write(incident, act, channels=channels, is_silent=is_silent, now=now)
+    if act in ("trigger", "repeat") and any(one.state == outbox.State.WAITING for one in written):
         incident.told_at = now
         incident.save(update_fields=["told_at"])
 
 
-def _channels(incident: Incident, act: str) -> Iterable[str]:
+def _channels(incident: Incident, act: str) -> list[str]:
     # Email gathers what is for the digest; what is worse than that goes out by itself. PagerDuty tells again
     # by itself, and by its own clock.
     left_out = {"email"} if incident.severity == "SEV3" else set()

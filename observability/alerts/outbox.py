@@ -3,7 +3,8 @@
 The rule: of an incident and channel, nothing overtakes what came before it. A lease has a number; who comes
 back after it ran out changes nothing. No request is made in a transaction. What cannot be delivered is dead,
 stays visible, and is told on another channel. What waits on a channel that is off goes to nobody after an
-hour: it is silenced, so that turning a channel on lets no old alarms loose.
+hour: it is silenced, so that turning a channel on lets no old alarms loose. Who was told that something began
+is told how it ends, whatever is silent by then; who was told nothing, nothing.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -26,6 +27,7 @@ ESCALATED_AFTER = 10
 # So long what is to be told waits for a channel that is off.
 OFF_FOR = timedelta(hours=1)
 CHANNEL_OFF = "channel_off"
+OVERTAKEN = "overtaken"
 # Channels that take one message at a time, with such a pause between them.
 PACE = {"slack": timedelta(seconds=1)}
 # PagerDuty calls people again by itself and writes no reports: these are not for it.
@@ -59,7 +61,14 @@ class Impossible:
     code: str
 
 
-Outcome = Delivered | Again | Impossible
+@dataclass(frozen=True, slots=True)
+class Overtaken:
+    """It is not true any more, and nobody was told. code: for the outbox."""
+
+    code: str = OVERTAKEN
+
+
+Outcome = Delivered | Again | Impossible | Overtaken
 # Brings one notification to its channel; makes its requests outside of any transaction, within half a lease.
 Deliver = Callable[[Notification, Channel], Outcome]
 
@@ -69,18 +78,24 @@ def write(
 ) -> list[Notification]:
     """Write what is to be told about an incident, one row a channel; in the transaction of the change.
 
-    The same act of the same episode is written once. Who was told that it began in place of another channel
-    is told, too, that somebody sees to it and that it is over.
+    The same act of the same episode is written once; but a beginning that was silenced can be told again.
+    Whoever has heard of the episode is told, silent or not, that somebody sees to it and that it is over: a
+    channel that was told in place of another, or that is not the rule's any more, too.
     """
     written = []
     told = list(channels)
+    heard, unheard = _heard(incident)
     if act in _ENDS:
-        of_episode = incident.notifications.filter(body__episode=incident.episode)
-        told += of_episode.filter(body__has_key="escalated").values_list("channel", flat=True)
+        told += heard
     for channel in dict.fromkeys(told):
         if not is_for(channel, act):
             continue
-        number = incident.notifications.filter(channel=channel, act=act).count() if act == "repeat" else 0
+        is_hushed = is_silent
+        if act in _ENDS and channel in heard | unheard:
+            is_hushed = channel in unheard
+        number = 0
+        if act == "repeat" or (act == "trigger" and channel in unheard and not is_silent):
+            number = incident.notifications.filter(channel=channel, act=act).count()
         key = f"{incident.dedup_key}/{incident.episode}/{act}/{number}/{channel}"
         one, is_new = Notification.objects.get_or_create(
             key=key,
@@ -88,8 +103,8 @@ def write(
                 "incident": incident,
                 "channel": channel,
                 "act": act,
-                "body": {"value": incident.value, "episode": incident.episode},
-                "state": State.SILENCED if is_silent else State.WAITING,
+                "body": {"value": incident.value, "episode": incident.episode} | _by(incident, act),
+                "state": State.SILENCED if is_hushed else State.WAITING,
                 "due_at": now,
                 "created_at": now,
             },
@@ -97,6 +112,48 @@ def write(
         if is_new:
             written.append(one)
     return written
+
+
+def _by(incident: Incident, act: str) -> dict[str, str]:
+    if act not in _ENDS:
+        return {}
+    return {"by": incident.acknowledged_by if act == "acknowledge" else incident.resolved_by}
+
+
+def _heard(incident: Incident) -> tuple[set[str], set[str]]:
+    """Return the channels that were told of this episode or will be, and those where all was silenced."""
+    of_episode = incident.notifications.filter(body__episode=incident.episode)
+    rows = list(of_episode.values_list("channel", "state").distinct().order_by())
+    heard = {channel for channel, state in rows if state != State.SILENCED}
+    return heard, {channel for channel, _ in rows} - heard
+
+
+def untold(incident: Incident) -> set[str]:
+    """Return the channels that would have been told that this episode began, were it not for a silence."""
+    _, unheard = _heard(incident)
+    if not unheard:
+        return set()
+    begun = incident.notifications.filter(body__episode=incident.episode, act="trigger", channel__in=unheard)
+    last = dict(begun.order_by("id").values_list("channel", "code"))
+    # What was silenced for a reason of its own, as that the channel was off, is not let loose.
+    return {channel for channel, code in last.items() if not code}
+
+
+def is_overtaken(one: Notification) -> bool:
+    """Whether a reminder is not true any more; it has its incident at hand. What happened stays true."""
+    incident = one.incident
+    if incident is None:
+        return False
+    match one.act:
+        case "repeat" | "overdue":
+            is_same = one.body.get("episode", incident.episode) == incident.episode
+            return incident.state != Incident.State.OPEN or not is_same
+        case "report_24h":
+            return incident.first_report_at is not None
+        case "report_72h":
+            return incident.final_report_at is not None
+        case _:
+            return False
 
 
 def is_for(channel: str, act: str) -> bool:
@@ -161,6 +218,10 @@ def settle(notification_id: int, fence: int, outcome: Outcome, *, now: datetime)
         one = Notification.objects.select_for_update().filter(pk=notification_id, fence=fence).first()
         if one is None or one.state != State.WAITING:
             return False
+        if isinstance(outcome, Overtaken):
+            one.leased_until, one.state, one.code = None, State.SILENCED, outcome.code
+            one.save(update_fields=["leased_until", "state", "code"])
+            return True
         one.leased_until, one.tries = None, one.tries + 1
         channel = Channel.objects.select_for_update().get(pk=one.channel)
         channel.code = one.code = outcome.code

@@ -1,6 +1,7 @@
 """What is told to nobody for a while: by a silence, or because something worse explains it.
 
 The rule: what is silent is written into the outbox all the same, as silenced, so that anybody can see it.
+What is still open when nothing keeps it quiet any more is told then (`incidents.tend`).
 """
 
 from datetime import datetime, timedelta

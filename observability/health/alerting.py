@@ -21,6 +21,11 @@ WAITING_FOR = timedelta(minutes=10)
 # What was given up longer ago can be seen on its page, and nobody needs it any more.
 DEAD_WITHIN = timedelta(days=7)
 MOST = 1_000
+_NOBODY_LOOKS = "No rule is looked at, so nobody is told of what goes wrong. See whether the workers run."
+_NOT_HEARD = (
+    "The heartbeat monitor cannot be reached. Alerts go out all the same; but it may say that they do not,"
+    " and would not notice if they stopped. See whether it answers, and whether HEARTBEAT_URL is right."
+)
 
 _began = time.monotonic()
 
@@ -37,17 +42,26 @@ def check_alerts() -> Finding:
     last = Evaluation.objects.first()
     if last is None or last.evaluated_at is None:
         waits = time.monotonic() - _began <= EVALUATED_WITHIN.total_seconds()
-        return Finding(Status.PASS if waits else Status.FAIL, {"state": "not evaluated yet"})
+        wrong = [] if waits else [_NOBODY_LOOKS]
+        return Finding(Status.FAIL if wrong else Status.PASS, {"wrong": wrong, "state": "not evaluated yet"})
+    wrong = []
     detail: dict[str, Any] = {
+        "wrong": wrong,
         "age_s": round((now - last.evaluated_at).total_seconds(), 1),
         "broken": last.broken,
         "dead_man": _dead_man(last, now),
         "ping_code": last.ping_code,
     }
     if now - last.evaluated_at > EVALUATED_WITHIN:
+        wrong.append(_NOBODY_LOOKS)
         return Finding(Status.FAIL, {"state": "stands still", **detail})
-    well = not last.broken and detail["dead_man"] != "failing"
-    return Finding(Status.PASS if well else Status.WARN, {"state": "on" if well else "incomplete", **detail})
+    if last.broken:
+        named = ", ".join(last.broken)
+        wrong.append(f"These rules broke, and nobody is told by them: {named}. Errors say why.")
+    if detail["dead_man"] == "failing":
+        wrong.append(_NOT_HEARD)
+    state = "incomplete" if last.broken else "not heard outside" if wrong else "on"
+    return Finding(Status.WARN if wrong else Status.PASS, {"state": state, **detail})
 
 
 def _dead_man(last: Evaluation, now: datetime) -> str:
@@ -57,16 +71,16 @@ def _dead_man(last: Evaluation, now: datetime) -> str:
     return "failing" if last.ping_code or late else "on" if last.pinged_at else "not pinged yet"
 
 
-# What waits, the longest first; and what was given up lately.
+# What waits, the longest first; and what was given up lately. A test is for whoever has sent it to look at.
 _WAITING = """
 select channel, count(*), min(created_at) from (
-    select channel, created_at from observability_notification where state = 'waiting'
+    select channel, created_at from observability_notification where state = 'waiting' and act <> 'test'
     order by due_at limit %s
 ) waiting group by channel
 """
 _DEAD = """
 select channel, count(*) from (
-    select channel from observability_notification where state = 'dead' and created_at > %s
+    select channel from observability_notification where state = 'dead' and act <> 'test' and created_at > %s
     order by created_at desc limit %s
 ) dead group by channel
 """

@@ -94,11 +94,16 @@ def test_a_broken_rule_or_a_ping_that_fails_only_warns(settings: Any) -> None:
     evaluated(broken=["error_rate"])
     found = health.check_alerts()
     assert (found.status, found.detail["broken"]) == (Status.WARN, ["error_rate"])
+    [wrong] = found.detail["wrong"]
+    assert "rules broke" in wrong
+    assert "error_rate" in wrong
     evaluated(broken=[], ping_code="timeout", pinged_at=timezone.now())
     assert health.check_alerts().status is Status.PASS  # nobody is pinged without an address
     settings.HEARTBEAT_URL = "https://hc.example/uuid"
     found = health.check_alerts()
     assert (found.status, found.detail["dead_man"]) == (Status.WARN, "failing")
+    [wrong] = found.detail["wrong"]
+    assert "heartbeat monitor cannot be reached" in wrong
     assert "hc.example" not in str(found.detail)
     evaluated(ping_code="", pinged_at=timezone.now() - 6 * MINUTE)
     assert health.check_alerts().status is Status.WARN
@@ -127,6 +132,10 @@ def test_what_waits_for_over_ten_minutes_or_was_given_up_is_told_by_channel() ->
     assert "wait for slack" in wrong
     Notification.objects.all().delete()
     notification("slack", timedelta(days=8), "dead")
+    assert health.check_channels().status is Status.PASS
+    notification("slack", MINUTE, "dead")
+    notification("slack", 11 * MINUTE)
+    Notification.objects.update(act="test")  # only whoever has sent it waits for it
     assert health.check_channels().status is Status.PASS
     notification("slack", timedelta(days=6), "dead")
     [wrong] = health.check_channels().detail["wrong"]

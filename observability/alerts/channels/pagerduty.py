@@ -1,7 +1,8 @@
 """PagerDuty's Events API v2: an event, one try. `send` needs no database: processes page by it, too.
 
 The rule: an incident is one alert there, by its key; a repeat of an event changes nothing. PagerDuty calls
-people again by itself, so what is told again, and reports, are never written for it (`outbox.is_for`).
+people again by itself, so what is told again, and reports, are never written for it (`outbox.is_for`). A test
+is resolved as soon as it was taken, so that nobody is called to it for ever.
 """
 
 import json
@@ -40,7 +41,11 @@ def deliver(notification: Notification, channel: Channel) -> Outcome:
         key = secrets.opened(channel)
     except secrets.Unusable as error:
         return Impossible(error.code)
-    return send(key.get_secret_value(), event(notification), timeout_s=TIMEOUT_S)
+    told = send(key.get_secret_value(), event(notification), timeout_s=TIMEOUT_S)
+    if notification.act != "test" or not isinstance(told, Delivered):
+        return told
+    ended = {"event_action": "resolve", "dedup_key": dedup_key(notification)}
+    return send(key.get_secret_value(), ended, timeout_s=TIMEOUT_S)
 
 
 def event(notification: Notification) -> dict[str, Any]:
@@ -55,9 +60,9 @@ def event(notification: Notification) -> dict[str, Any]:
     if incident is not None:
         details |= {"incident": incident.pk, "rule": incident.rule_id, "group": redact(incident.group)}
         details |= {
-            "value": incident.value,
+            "value": notification.body.get("value", incident.value),
             "threshold": incident.rule.threshold,
-            "episode": incident.episode,
+            "episode": notification.body.get("episode", incident.episode),
         }
     payload = {
         "summary": told.title[:LONGEST_SUMMARY],

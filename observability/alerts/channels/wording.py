@@ -1,7 +1,8 @@
 """What is told of an incident: pure, from the rows to the words. Each channel dresses them in its own way.
 
 The rule: ids, numbers and words of ours, and nothing that a person has written; what came from elsewhere is
-redacted all the same. It says how the incident stands now, for a message may be late.
+redacted all the same, and nobody has a name here. It tells what happened when it happened, whatever became
+of it since: the incident's page says how it stands now.
 """
 
 from dataclasses import dataclass
@@ -10,8 +11,8 @@ from datetime import datetime
 from django.conf import settings
 from django.urls import NoReverseMatch, reverse
 
-from observability.alerts import measures
-from observability.models import AlertRule, Incident, Notification
+from observability.alerts import demands, incident_words
+from observability.models import Incident, Notification
 from observability.redaction import redact
 
 NAMES = {"slack": "Slack", "pagerduty": "PagerDuty", "email": "Email"}
@@ -59,19 +60,18 @@ def of(notification: Notification) -> Told:
         title, about = _without_incident(notification)
         channels = _link("Channels", "admin:observability_channel_changelist")
         return Told(title, (*instead, *about), tuple(filter(None, [channels])), delivery)
-    rule = incident.rule
     title = f"{incident.severity} {_BEGINNINGS.get(notification.act, '')}{incident.title}"
     found = (
         *instead,
-        _state(incident),
-        *(["It has come back: it is the same incident as before."] if incident.episode > 1 else []),
-        *([f"Of: {incident.group}"] if incident.group else []),
-        *_measured(incident, rule),
-        *([_WHAT_TO_DO[notification.act]] if notification.act in _WHAT_TO_DO else []),
+        _state(notification, incident),
+        *(["It has come back: it is the same incident as before."] if _episode(notification) > 1 else []),
+        *([f"Of: {incident.group}"] if incident.group and incident.group not in incident.title else []),
+        *_measured(notification, incident),
+        *_what_to_do(notification, incident),
     )
     links = (
         _link("Incident", "admin:observability_incident_change", incident.pk),
-        _link("What to do", "admin:runbook", rule.code),
+        _link("What to do", "admin:runbook", incident_words.runbook(incident.rule_id, incident.group)),
     )
     lines = tuple(_clean(line) for line in found)
     return Told(_clean(title), lines, tuple(filter(None, links)), delivery)
@@ -98,33 +98,62 @@ def _without_incident(notification: Notification) -> tuple[str, list[str]]:
         return "The daily digest has not arrived", ["See to the channel: the next one goes the same way."]
     lines = ["Somebody has pressed Send test. Nothing is wrong, and what you read has arrived."]
     if notification.channel == "pagerduty":
-        lines.append("Resolve this one in PagerDuty by hand.")
+        lines.append("It is resolved in the same moment: there is nothing to do.")
     return f"Test of {NAMES.get(notification.channel, 'a channel')}", lines
 
 
-def _state(incident: Incident) -> str:
+def _state(notification: Notification, incident: Incident) -> str:
     opened = f"It began {at(incident.opened_at)}"
-    if incident.state == Incident.State.RESOLVED and incident.resolved_at:
-        how = "by itself" if incident.resolved_by == "recovery" else f"by {incident.resolved_by}"
-        return f"{opened} and was resolved {at(incident.resolved_at)}, {how}."
-    if incident.state == Incident.State.ACKNOWLEDGED and incident.acknowledged_at:
-        return f"{opened}; {incident.acknowledged_by} sees to it since {at(incident.acknowledged_at)}."
-    return f"{opened} and is open."
+    match notification.act:
+        case "acknowledge":
+            by = notification.body.get("by") or incident.acknowledged_by
+            return f"{opened}; {incident_words.who(by)} sees to it{_since(notification, incident)}."
+        case "resolve":
+            how = incident_words.how_resolved(notification.body.get("by") or incident.resolved_by)
+            happened_at = notification.created_at or incident.resolved_at
+            return f"{opened} and was resolved{f' {at(happened_at)}' if happened_at else ''}, {how}."
+        case "trigger" if is_late(notification):
+            return f"{opened}. This comes late: its page says how it stands now."
+        case "report_24h" | "report_72h":
+            return f"{opened}{' and is open' if incident.state == Incident.State.OPEN else ''}."
+        case _:
+            return f"{opened} and is open."
 
 
-def _measured(incident: Incident, rule: AlertRule) -> list[str]:
-    if incident.value is None:
+def is_late(notification: Notification) -> bool:
+    """Whether something else has become of the incident since: it has that at hand."""
+    incident = notification.incident
+    if incident is None:
+        return False
+    return incident.state != Incident.State.OPEN or _episode(notification) != incident.episode
+
+
+def _since(notification: Notification, incident: Incident) -> str:
+    happened_at = notification.created_at or incident.acknowledged_at
+    return f" since {at(happened_at)}" if happened_at else ""
+
+
+def _episode(notification: Notification) -> int:
+    return int(
+        notification.body.get("episode", notification.incident.episode if notification.incident else 1)
+    )
+
+
+def _what_to_do(notification: Notification, incident: Incident) -> list[str]:
+    if notification.act == "trigger" and is_late(notification):
         return []
-    measure = measures.find(rule.code)
-    unit = measure.unit if measure else ""
+    return [_WHAT_TO_DO[notification.act]] if notification.act in _WHAT_TO_DO else []
 
-    def shown(value: float) -> str:
-        if unit == "share":
-            return f"{value:.1%}"
-        return f"{value:,.6g} s" if unit == "seconds" else f"{value:,.6g}"
 
-    words = measure.words.rstrip(".") if measure else "Measured"
-    return [f"{words}: {shown(incident.value)}; told beyond {shown(rule.threshold)}."]
+def _measured(notification: Notification, incident: Incident) -> list[str]:
+    value = notification.body.get("value", incident.value)
+    if value is None or notification.act in ("acknowledge", "resolve"):
+        # What holds now is not what held then.
+        return []
+    rule = incident.rule
+    measured = f"{demands.what(rule).rstrip('.')}: {demands.in_words(value, rule)}"
+    bound = f"above {demands.in_words(rule.threshold, rule)}" if rule.threshold else "of any at all"
+    return [f"{measured}; told {bound}."]
 
 
 def _link(words: str, name: str, *args: object) -> tuple[str, str] | None:

@@ -63,9 +63,9 @@ def kept() -> tuple[Any, str]:
     return row.pinged_at, row.ping_code
 
 
-def died(*, ago: timedelta) -> None:
+def died(*, ago: timedelta, act: str = "trigger") -> None:
     Notification.objects.create(
-        key=str(ago), channel="slack", act="trigger", state="dead", due_at=NOW - ago, created_at=NOW - ago
+        key=str(ago), channel="slack", act=act, state="dead", due_at=NOW - ago, created_at=NOW - ago
     )
 
 
@@ -82,6 +82,7 @@ def test_it_tells_that_all_is_well_and_what_is_not(settings: Any) -> None:
         settings.HEARTBEAT_URL = f"{heard.url}?rid=1"
         assert dead_man.ping([], now=NOW) == ""
         died(ago=timedelta(days=2))
+        died(ago=timedelta(minutes=1), act="test")
         assert dead_man.ping([], now=NOW) == ""
         died(ago=timedelta(hours=2))
         assert dead_man.ping(["measure:error_rate"], now=NOW) == ""

@@ -208,6 +208,25 @@ def test_repeats_and_reports_are_not_for_pagerduty_which_calls_by_itself(three: 
     assert len(rows(channel="slack")) == 5
 
 
+def test_a_reminder_that_is_not_true_any_more_goes_to_nobody_and_is_seen(three: Three) -> None:
+    incident = fire()
+    for act in ("repeat", "overdue", "report_24h", "report_72h"):
+        outbox.write(incident, act, channels=["slack", "pagerduty"], is_silent=False, now=NOW)
+    incidents.report(incident, is_final=False, words="To the lead", by="staff:1", now=NOW)
+    incidents.resolve(incident, by="staff:1", reason="Mended", now=NOW)
+    run(range(6))
+    assert rows(channel="slack") == [
+        ("slack", "trigger", "sent", ""),
+        ("slack", "repeat", "silenced", "overtaken"),
+        ("slack", "overdue", "silenced", "overtaken"),
+        ("slack", "report_24h", "silenced", "overtaken"),
+        ("slack", "report_72h", "sent", ""),
+        ("slack", "resolve", "sent", ""),
+    ]
+    assert [body["event_action"] for body in three[1].taken] == ["trigger", "resolve"]
+    assert not [text for text in three[0].texts if "Nobody has acknowledged" in text]
+
+
 def test_what_waits_on_a_channel_that_is_off_blocks_nothing_and_goes_to_nobody_after_an_hour(
     three: Three,
 ) -> None:

@@ -6,7 +6,7 @@ import pytest
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from observability.alerts import incidents, rules, silences
+from observability.alerts import incidents, outbox, rules, silences
 from observability.models import AlertRule, AuditEntry, Incident, Notification
 
 pytestmark = pytest.mark.django_db
@@ -106,7 +106,64 @@ def test_a_silence_keeps_it_quiet_and_visible_until_it_ends() -> None:
     assert silences.end(silence, by="staff:2", now=NOW + HOUR / 2)
     assert not silences.end(silence, by="staff:2", now=NOW + HOUR / 2)
     incidents.acknowledge(incident, by="staff:1", now=NOW + HOUR / 2)
-    assert told(incident)[-1] == ("acknowledge", "slack", "waiting")
+    # Whoever was told nothing of it is not told that somebody sees to it.
+    assert told(incident)[-1] == ("acknowledge", "slack", "silenced")
+
+
+def test_who_was_told_that_it_began_is_told_how_it_ends_silent_or_not() -> None:
+    heard = fire("sev1_fault")
+    silences.begin(None, "", reason="Planned", ends_at=NOW + HOUR, by="staff:1", now=NOW)
+    unheard = fire("error_rate")
+    for one in (heard, unheard):
+        incidents.acknowledge(one, by="staff:1", now=NOW + HOUR / 4)
+        incidents.resolve(one, by="staff:1", reason="Mended", now=NOW + HOUR / 2)
+    ends = {("acknowledge", channel, "waiting") for channel in heard.rule.channels}
+    ends |= {("resolve", channel, "waiting") for channel in heard.rule.channels}
+    assert ends <= set(told(heard))
+    assert {state for _, _, state in told(unheard)} == {"silenced"}
+    # Also where something worse has come up meanwhile, and on a channel that is not the rule's any more.
+    inhibited = fire("query_time", at=2 * HOUR)
+    fire("database_down", at=2 * HOUR)
+    rules.change(inhibited.rule, {"channels": ["email"]}, by="staff:1", now=NOW + 2 * HOUR)
+    incidents.recover(inhibited.rule, "", words="0", now=NOW + 2 * HOUR)
+    assert ("resolve", "slack", "waiting") in told(inhibited)
+
+
+def test_what_is_open_when_its_silence_is_over_is_told_once_on_all_its_channels() -> None:
+    silences.begin(None, "", reason="Planned", ends_at=NOW + 5 * HOUR, by="staff:1", now=NOW)
+    still, seen, over = fire("sev1_fault"), fire("error_rate"), fire("query_time")
+    incidents.acknowledge(seen, by="staff:1", now=NOW)
+    incidents.recover(over.rule, "", words="0", now=NOW)
+    incidents.tend(now=NOW + 4 * HOUR)
+    before = told(still)
+    assert {state for _, _, state in before} == {"silenced"}
+    still.refresh_from_db()
+    assert still.told_at is None
+    for minutes in (0, 1, 2):
+        incidents.tend(now=NOW + 5 * HOUR + timedelta(minutes=minutes))
+    later = told(still)[len(before) :]
+    assert sorted(later) == [("trigger", one, "waiting") for one in ("email", "pagerduty", "slack")]
+    still.refresh_from_db()
+    assert still.told_at == NOW + 5 * HOUR
+    assert {state for one in (seen, over) for _, _, state in told(one)} == {"silenced"}
+    incidents.resolve(still, by="staff:1", reason="Mended", now=NOW + 6 * HOUR)
+    assert ("resolve", "pagerduty", "waiting") in told(still)
+
+
+def test_in_a_silence_it_is_not_told_more_often_than_otherwise() -> None:
+    silences.begin(None, "", reason="Planned", ends_at=NOW + 3 * HOUR, by="staff:1", now=NOW)
+    incident = fire("sev1_fault")
+    for minutes in range(0, 65, 5):
+        incidents.tend(now=NOW + timedelta(minutes=minutes))
+    repeats = [one for one in told(incident) if one[0] == "repeat"]
+    assert sorted(repeats) == sorted(("repeat", one, "silenced") for one in ("email", "slack") for _ in "12")
+
+
+def test_what_was_let_go_on_a_channel_that_is_off_is_not_told_after_a_silence() -> None:
+    incident = fire()
+    incident.notifications.update(state="silenced", code=outbox.CHANNEL_OFF)
+    incidents.tend(now=NOW + timedelta(minutes=1))
+    assert told(incident) == [("trigger", "slack", "silenced")]
 
 
 def test_a_silence_has_a_reason_and_an_end_that_is_near() -> None:
@@ -122,13 +179,18 @@ def test_a_silence_has_a_reason_and_an_end_that_is_near() -> None:
 def test_while_the_database_is_down_its_consequences_are_quiet() -> None:
     down = fire("database_down")
     assert {state for _, _, state in told(down)} == {"waiting"}
-    assert {state for _, _, state in told(fire())} == {"silenced"}
+    consequence = fire()
+    assert {state for _, _, state in told(consequence)} == {"silenced"}
     incidents.recover(down.rule, "", words="0", now=NOW)
+    incidents.tend(now=NOW)
+    assert told(consequence) == [("trigger", "slack", "silenced"), ("trigger", "slack", "waiting")]
     assert {state for _, _, state in told(fire("query_time"))} == {"waiting"}
 
 
 def test_what_is_for_the_digest_is_not_mailed_by_itself() -> None:
-    assert told(fire("log_drops")) == []
+    quiet = fire("log_drops")
+    assert told(quiet) == []
+    assert quiet.told_at is None
     assert Notification.objects.count() == 0
 
 

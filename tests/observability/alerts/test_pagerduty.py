@@ -117,5 +117,10 @@ def test_a_wrong_key_and_what_is_not_for_it_are_impossible(server: PagerDutyServ
 
 def test_a_test_is_an_alert_of_its_own_that_alarms_nobody(server: PagerDutyServer) -> None:
     assert send("test") == Delivered()
-    [body] = server.taken
+    body, end = server.taken
     assert (body["dedup_key"], body["payload"]["severity"]) == ("trainu/test/7", "info")
+    assert end["event_action"] == "resolve"
+    # It does not stay open there, and is not done before it is resolved.
+    assert server.state == {"trainu/test/7": "resolved"}
+    server.script(Reply(202), Reply(500))
+    assert send("test") == Again("status_500")

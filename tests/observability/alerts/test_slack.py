@@ -150,11 +150,45 @@ def test_nothing_personal_is_told(planted: str, act: str) -> None:
     assert planted not in told.text
 
 
-def test_who_is_told_instead_reads_why_and_how_it_stands_now() -> None:
+def test_who_is_told_instead_reads_why() -> None:
     about = made.incident(state="resolved", resolved_at=made.OPENED, resolved_by="recovery")
-    told = wording.of(made.notification(about=about, escalated="pagerduty", code="status_404"))
+    told = wording.of(made.notification("resolve", about=about, escalated="pagerduty", code="status_404"))
     assert told.lines[0] == "PagerDuty could not be told (status_404); so you are."
     assert "was resolved 2026-11-01 03:14 UTC, by itself" in told.lines[1]
+
+
+@pytest.mark.parametrize("state", ["acknowledged", "resolved"])
+def test_a_beginning_that_comes_late_tells_how_it_began_and_asks_for_nothing(state: str) -> None:
+    times = {"acknowledged_at": made.OPENED, "resolved_at": made.OPENED, "value": 9.0}
+    told = wording.of(made.notification(about=made.incident(state=state, **times), value=3.0))
+    assert "It began 2026-11-01 03:14 UTC. This comes late" in told.text
+    assert ": 3; told of any at all" in told.text
+    for part in ("Acknowledge it", "sees to it", "resolved", "is open"):
+        assert part not in told.text
+
+
+def test_nobody_is_named_and_numbers_are_not_rounded_away() -> None:
+    about = made.incident(rule=made.rule("error_rate"), value=0.005, acknowledged_by="staff:5")
+    about.rule.threshold = 0.0004
+    told = wording.of(made.notification(about=about, value=0.005)).text.replace("\u00a0", " ")
+    assert "0.50 %; told above 0.04 %" in told
+    about.resolved_at = made.OPENED
+    for act, by, how in (
+        ("acknowledge", "staff:5", "somebody of staff sees to it"),
+        ("resolve", "staff:5", ", by somebody of staff."),
+        ("resolve", "key:3", ", by an API key."),
+        ("resolve", "rule switched off", ", because its rule was switched off."),
+    ):
+        told = wording.of(made.notification(act, about=about, value=0.005, by=by)).text
+        assert how in told
+        assert "staff:5" not in told
+        # The rule may demand something else by now.
+        assert "told" not in told
+
+
+def test_a_fault_leads_to_what_to_do_about_it() -> None:
+    told = wording.of(made.notification(about=made.incident(group="rate_exceeded")))
+    assert dict(told.links)["What to do"].endswith("/runbook/mass_send/")
 
 
 def test_each_act_has_words_of_its_own() -> None:
