@@ -1,12 +1,14 @@
 """Held messages: what the kill switch holds, in groups and one by one; some released, some discarded.
 
 The rules: nothing is decided without a page that says what exactly, and a reason. That page freezes its
-moment: what comes later is left alone. Of a message, only what is masked is shown.
+moment: what comes later is left alone. Of a message, only what is masked is shown, unless somebody who may
+has said why; then it is in the audit log first.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import wraps
 from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
@@ -20,11 +22,14 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
 from sync import job_search, kill_switch
+from sync.dead_letters.admin.record import unkept
 from sync.dead_letters.refusal import Refused
 from sync.dead_letters.wording import LONGEST_REASON
-from sync.held_messages import deciding, groups
+from sync.held_messages import deciding, groups, revealing
 from sync.held_messages.chosen import ALONE, Chosen, last_position
 from sync.held_messages.groups import Group
+from sync.held_messages.revealing import Revealed
+from sync.held_messages.shape import name_of, shape_of
 from sync.models import Location, SyncJob
 from trainu.admin_rendering import seen
 from trainu.admin_site import site
@@ -33,8 +38,11 @@ from trainu.people import acting
 
 VIEW = "sync.view_killswitch"
 TURN = "sync.turn_killswitch"
+REVEAL = "sync.reveal_deadletter"
 TIME_LIMIT_MS = 3_000
 PAGE = 50
+# So many are proposed to be released: first a few, then a look.
+FEW = 10
 LONGEST_EXAMPLE = 160
 _LIST = "admin:sync_held_messages"
 _VERBS = {"release": "Release", "discard": "Discard"}
@@ -61,7 +69,12 @@ class ReasonForm(forms.Form):
 def held(request: HttpRequest) -> HttpResponse:
     """Show all that is held, in groups."""
     switch = kill_switch.state()
-    context: dict[str, Any] = {"title": "Held messages", "switch": switch, "may_turn": _may(request)}
+    context: dict[str, Any] = {
+        "title": "Held messages",
+        "switch": switch,
+        "may_turn": request.user.has_perm(TURN),
+    }
+    context["may_reveal"] = request.user.has_perm(REVEAL)
     if switch.is_on and switch.since:
         try:
             with bounded(TIME_LIMIT_MS):
@@ -80,13 +93,17 @@ def held(request: HttpRequest) -> HttpResponse:
 @require_safe
 def group(request: HttpRequest) -> HttpResponse:
     """Show the messages of a group one by one, the oldest first."""
+    return _one_by_one(request, request.GET)
+
+
+def _one_by_one(request: HttpRequest, query: QueryDict, revealed: Revealed | None = None) -> HttpResponse:
     switch = kill_switch.state()
     context: dict[str, Any] = {"title": "Held messages, one by one", "switch": switch}
     if switch.is_on and switch.since:
         try:
-            chosen = _chosen(request.GET)
+            chosen = _chosen(query)
             with bounded(TIME_LIMIT_MS):
-                found = chosen.page(switch.since, after=_number(request.GET.get("after", "")), most=PAGE + 1)
+                found = chosen.page(switch.since, after=_number(query.get("after", "")), most=PAGE + 1)
                 count = chosen.count(switch.since, MOST_COUNTED + 1)
         except ValueError:
             return _refused(request, "The address does not say which messages.")
@@ -95,15 +112,21 @@ def group(request: HttpRequest) -> HttpResponse:
         following = found[PAGE - 1].position if len(found) > PAGE else None
         context |= {
             "jobs": [
-                (job, seen(job.location.name), _data(job_search.shown_payload(job))) for job in found[:PAGE]
+                (job, seen(job.location.name), _text_of(job), _data(job_search.shown_payload(job)))
+                for job in found[:PAGE]
             ],
+            "may_reveal": request.user.has_perm(REVEAL),
+            "revealed": revealed,
+            "revealed_lines": [(k, seen(str(v))) for k, v in revealed.payload.items()] if revealed else [],
+            "longest_reason": LONGEST_REASON,
+            "which_query": _query(chosen),
             "which": _in_words(chosen),
             "counted": _messages(count),
             "count": count,
             "fields": _fields(chosen),
             "following": f"?{_query(chosen, after=following)}" if following else "",
             "everywhere": _query(Chosen(text=chosen.text)) if chosen.location_id and chosen.text else "",
-            "may_turn": _may(request),
+            "may_turn": request.user.has_perm(TURN),
         }
     return TemplateResponse(request, "sync/held_messages_group.html", site.each_context(request) | context)
 
@@ -118,16 +141,46 @@ def confirm(request: HttpRequest) -> HttpResponse:
     return _confirm(request, verb, chosen)
 
 
+def _led_back(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """Lead who comes back to a verb's address without its form to the list; nothing is done by that."""
+
+    @wraps(view)
+    def led(request: HttpRequest) -> HttpResponse:
+        if request.method in ("GET", "HEAD"):
+            return HttpResponseRedirect(reverse(_LIST))
+        return view(request)
+
+    return led
+
+
+@_led_back
 @require_POST
 def release(request: HttpRequest) -> HttpResponse:
     """Let what was shown go."""
     return _decided(request, "release")
 
 
+@_led_back
 @require_POST
 def discard(request: HttpRequest) -> HttpResponse:
     """Discard what was shown."""
     return _decided(request, "discard")
+
+
+@_led_back
+@require_POST
+def reveal(request: HttpRequest) -> HttpResponse:
+    """Show what the oldest of a group says, once somebody has said why."""
+    query = QueryDict(request.POST.get("which", ""))
+    try:
+        chosen = _chosen(query)
+        revealed = revealing.reveal(chosen, request.POST.get("reason", ""), by=acting(request))
+    except Refused as refusal:
+        messages.error(request, str(refusal))
+        return HttpResponseRedirect(f"{reverse('admin:sync_held_group')}?{_query(chosen)}")
+    except ValueError:
+        return _refused(request, "The form does not say which message. Begin from their list.")
+    return unkept(_one_by_one(request, query, revealed))
 
 
 def _decided(request: HttpRequest, verb: str) -> HttpResponse:
@@ -163,7 +216,8 @@ def _confirm(
         return _refused(request, "The kill switch is off, so nothing is held: messages go by themselves.")
     count, most = chosen.count(switch.since, MOST_COUNTED + 1), deciding.most_at_once(verb)
     if form is None:
-        form = ReasonForm(initial={"most": min(count, most)}, label_suffix="")
+        proposed = most if verb == "discard" or chosen.ids else FEW
+        form = ReasonForm(initial={"most": min(count, proposed)}, label_suffix="")
     context = site.each_context(request) | {
         "title": f"{_VERBS[verb]} held messages",
         "verb": verb,
@@ -175,9 +229,8 @@ def _confirm(
         "form": form,
         "said": said,
         "fields": _query(chosen),
-        "sample": [
-            _data(job_search.shown_payload(job)) for job in chosen.page(switch.since, after=0, most=5)
-        ],
+        "sample": [_text_of(job) for job in chosen.page(switch.since, after=0, most=5)],
+        "may_reveal": request.user.has_perm(REVEAL),
     }
     return TemplateResponse(request, "sync/held_messages_confirm.html", context)
 
@@ -222,9 +275,9 @@ def _query(chosen: Chosen, **more: Any) -> str:
     return urlencode([*_fields(chosen), *more.items()])
 
 
-def _of_group(one: Group) -> tuple[str, str, str]:
-    """Return a group's query, the name of its location, and its example."""
-    return _query(Chosen(one.location_id, one.text)), seen(one.location), _data(one.example)
+def _of_group(one: Group) -> tuple[str, str]:
+    """Return a group's query, and the name of its location."""
+    return _query(Chosen(one.location_id, one.text)), seen(one.location)
 
 
 def _in_words(chosen: Chosen) -> str:
@@ -233,12 +286,14 @@ def _in_words(chosen: Chosen) -> str:
         name = Location.objects.filter(pk=chosen.location_id).values_list("name", flat=True).first()
         parts.append(f"of {seen(name or chosen.location_id)}")
     if chosen.text:
-        parts.append("each with a text of its own" if chosen.text == ALONE else "with the same text")
+        named = "" if chosen.text == ALONE else name_of(int(chosen.text))
+        parts.append(f"with {named}" if named else "each with a text of its own")
     return ", ".join(parts)
 
 
-def _shown(job: SyncJob) -> str:
-    return _data(job_search.shown_payload(job))
+def _text_of(job: SyncJob) -> str:
+    """Return what may be said of a message's text: what it is called, and its shape."""
+    return f"{name_of(job.text_key) or 'a text'}: {shape_of(job.payload)}"
 
 
 def _data(masked: dict[str, Any]) -> str:
@@ -256,13 +311,10 @@ def _number(text: str) -> int:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else 0
 
 
-def _may(request: HttpRequest) -> bool:
-    return bool(request.user.has_perm(TURN))
-
-
 _AT = "sync/kill-switch/held"
 site.register_view(f"{_AT}/", held, "sync_held_messages", permission=VIEW)
 site.register_view(f"{_AT}/group/", group, "sync_held_group", permission=VIEW)
 site.register_view(f"{_AT}/confirm/", confirm, "sync_held_confirm", permission=TURN)
 site.register_view(f"{_AT}/release/", release, "sync_held_release", permission=TURN)
 site.register_view(f"{_AT}/discard/", discard, "sync_held_discard", permission=TURN)
+site.register_view(f"{_AT}/reveal/", reveal, "sync_held_reveal", permission=REVEAL)

@@ -5,6 +5,7 @@ else, for whoever stops a mass of messages is in a hurry.
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -14,11 +15,13 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
 from sync import kill_switch
+from sync.mass_send import naming
 from sync.stats import kill_switch as figures
 from sync.stats.queues import Count
 from trainu import people
 from trainu.admin_rendering import seen
 from trainu.admin_site import Banner, Need, site
+from trainu.moments import Moment
 from trainu.people import acting
 from trainu.templatetags.time import in_words
 
@@ -40,9 +43,15 @@ def page(request: HttpRequest) -> HttpResponse:
         "held": figures.held(now=now, since=switch.since or now) if switch.is_on else None,
         "longest": kill_switch.LONGEST_REASON,
         "may_turn": request.user.has_perm(TURN),
-        "history": [(moment, names.get(moment.by, "")) for moment in moments],
+        "history": [(_reason_of(moment), names.get(moment.by, "")) for moment in moments],
     }
     return TemplateResponse(request, "sync/kill_switch.html", context)
+
+
+def _reason_of(moment: Moment) -> Moment:
+    """Return a moment of the switch without its address, which says nothing here: there is one switch."""
+    here = " ".join(kill_switch.TARGET)
+    return replace(moment, detail=moment.detail.removeprefix(here).removeprefix(": "))
 
 
 @require_POST
@@ -73,7 +82,7 @@ def banners() -> Sequence[Banner]:
     if not switch.is_on:
         return []
     turned = f" {in_words(switch.since, timezone.now())}" if switch.since else ""
-    words = f"No message goes out: the kill switch was turned on{turned}. {seen(switch.reason)}"
+    words = f"No message goes out: the kill switch was turned on{turned}. {seen(naming.with_names(switch.reason))}"
     return [Banner(words, reverse(_PAGE), "bad")]
 
 

@@ -1,7 +1,7 @@
-"""What the kill switch holds, in groups: by location and equal text, how many, since when, and an example.
+"""What the kill switch holds, in groups: by location and equal text, how many, since when, and of what shape.
 
 The rule: so many messages are looked at and no more, by an index that holds nothing else; where there are
-more, the page says so. Of a message, only what is masked is shown.
+more, the page says so. Of a message, only what is masked is shown, and the shape of its text.
 """
 
 from dataclasses import dataclass
@@ -12,6 +12,7 @@ from django.db import connection
 
 from sync import job_search
 from sync.held_messages.chosen import ALONE, HELD
+from sync.held_messages.shape import Shape, name_of, shape_of
 from sync.models import SyncJob
 from sync.stats.queues import Count
 
@@ -23,16 +24,20 @@ MOST_GROUPS = 50
 class Group:
     """Held messages of a location with one text. texts: how many; those that nobody shares are one group.
 
-    text: as `Chosen` takes it. example: its oldest message, masked.
+    text: as `Chosen` takes it; name: what people call it, empty where nobody shares it. Of its oldest
+    message: its shape, under which correlation id it came, and all of it that is not masked (example).
     """
 
     location_id: str
     location: str
     text: str
+    name: str
     messages: int
     texts: int
     first_at: datetime
     last_at: datetime
+    shape: Shape
+    correlation_id: str
     example: dict[str, Any]
 
 
@@ -82,14 +87,23 @@ def held(since: datetime) -> Held:
         cursor.execute(_RELEASED, given)
         [released] = cursor.fetchone()
     examples = {
-        job.position: job_search.shown_payload(job)
+        job.position: (shape_of(job.payload), job.correlation_id, job_search.shown_payload(job))
         for job in SyncJob.objects.filter(position__in=[row[7] for row in rows])
     }
     groups = [
-        Group(place, name, ALONE if key is None else str(key), messages, texts, first, last, shown)
-        for place, name, key, messages, texts, first, last, position, _, _ in rows
+        Group(
+            place,
+            name,
+            ALONE if key is None else str(key),
+            name_of(key),
+            messages,
+            texts,
+            first,
+            last,
+            *examples.get(position, (Shape(), "", {})),
+        )
         # One that has gone meanwhile has no example.
-        for shown in [examples.get(position, {})]
+        for place, name, key, messages, texts, first, last, position, _, _ in rows
     ]
     number, looked = (rows[0][8], rows[0][9]) if rows else (0, 0)
     return Held(groups, number, _count(looked), _count(released))

@@ -10,6 +10,7 @@ from django.template import RequestContext
 from django.utils import timezone
 
 from sync import kill_switch
+from sync.mass_send import naming
 from sync.stats import kill_switch as figures
 from trainu import people
 from trainu.admin_rendering import seen
@@ -17,6 +18,7 @@ from trainu.admin_rendering import seen
 register = template.Library()
 
 register.filter("seen", seen)
+register.filter("placed", naming.with_names)
 
 
 @register.inclusion_tag("sync/kill_switch_card.html", takes_context=True)

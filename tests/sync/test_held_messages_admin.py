@@ -21,6 +21,7 @@ from tests.conftest import Staff
 pytestmark = pytest.mark.django_db
 PAGE = "/admin/sync/kill-switch/held/"
 GROUP, CONFIRM, RELEASE, DISCARD = (f"{PAGE}{one}/" for one in ("group", "confirm", "release", "discard"))
+REVEAL = f"{PAGE}reveal/"
 API = "/api/sync/held-messages"
 SECRET = "Meet me at the lake"
 
@@ -81,7 +82,7 @@ def test_staff_release_a_few_of_a_group_and_discard_the_rest(
     assert PAGE in shown
     shown = boss.get(PAGE).content.decode()
     assert SECRET not in shown
-    for part in ("<strong>4</strong> held", "The same text", "1 different text", "Studio &lt;b&gt;"):
+    for part in ("<strong>4</strong> held", "The same: text ", "1 different text", "Studio &lt;b&gt;"):
         assert part in shown, part
     [query] = re.findall(r"verb=release&amp;(location=loc-1&amp;text=-?\d+)", shown)
     page = boss.get(f"{CONFIRM}?verb=release&{query.replace('&amp;', '&')}").content.decode()
@@ -158,6 +159,80 @@ def test_pages_cost_the_same_with_five_thousand_messages(staff: Staff, held: lis
     for part in ("<strong>5,004</strong> held", "2,503", "2,501 different texts"):
         assert part in shown, part
     assert len(shown) < 60_000
+
+
+def test_groups_are_told_apart_by_the_shape_of_their_text_and_nothing_of_it_is_shown(
+    staff: Staff, held: list[str]
+) -> None:
+    message("c-5", "Book at https://studio.example now"), message("c-6", "Book at https://studio.example now")
+    reader = staff("view_killswitch")
+    shown = reader.get(PAGE).content.decode()
+    for part in ("SMS, 19 characters, 5 words, no link", "SMS, 34 characters, 4 words, with a link"):
+        assert part in shown, part
+    names = re.findall(r"The same: (text [0-9a-f]{4})<", shown)
+    assert len(set(names)) == 2
+    assert "studio.example" not in shown
+    assert "Read one" not in shown, "for who may"
+    assert all(name in reader.get(GROUP).content.decode() for name in names)
+    found = ask("GET", "", "sync:kill").json()["groups"]
+    assert found[0]["shape"] == {"channel": "SMS", "characters": 19, "words": 5, "has_links": False}
+    assert sorted(one["name"] for one in found) == ["", *sorted(names)]
+
+
+def test_one_of_a_group_is_read_by_who_may_and_says_why(
+    staff: Staff, held: list[str], admin_user: User
+) -> None:
+    lead = staff("view_killswitch", "turn_killswitch", "reveal_deadletter")
+    text = SyncJob.objects.get(pk=held[0]).text_key
+    which = f"location=loc-1&text={text}"
+    assert "Read one" in lead.get(PAGE).content.decode()
+    assert "Read the oldest" in lead.get(f"{GROUP}?{which}").content.decode()
+    refused = lead.post(REVEAL, {"which": which, "reason": " "}, follow=True).content.decode()
+    assert (SECRET in refused, "Give a reason" in refused) == (False, True)
+    assert not AuditEntry.objects.filter(action="data.reveal").exists()
+    answer = lead.post(REVEAL, {"which": which, "reason": "Is it meant?"})
+    assert (SECRET in answer.content.decode(), "no-store" in answer["Cache-Control"]) == (True, True)
+    assert "Another text" not in answer.content.decode()
+    entry = AuditEntry.objects.get(action="data.reveal")
+    assert (entry.target_id, entry.reason) == (held[0], "Is it meant?")
+    other = User.objects.create_user("other", is_staff=True)
+    client = Client()
+    client.force_login(other)
+    assert client.post(REVEAL, {"which": which, "reason": "x"}).status_code == 403
+    chosen = {"location_id": "loc-1", "text": str(text), "until": 2**62, "reason": "Is it meant?"}
+    assert ask("POST", "/reveal", "sync:kill", body=chosen).status_code == 403
+    told = ask("POST", "/reveal", "sync:reveal", body=chosen)
+    assert (told.json()["job_id"], told.json()["payload"]["message"]) == (held[0], SECRET)
+    assert "no-store" in told["Cache-Control"]
+    refused = ask("POST", "/reveal", "sync:reveal", body=chosen | {"reason": " "})
+    assert (refused.status_code, AuditEntry.objects.filter(action="data.reveal").count()) == (422, 2)
+
+
+def test_a_few_are_proposed_to_be_released_and_all_of_them_are_named(boss: Client, held: list[str]) -> None:
+    assert 'value="4"' in boss.get(f"{CONFIRM}?verb=release").content.decode()
+    many(20, same=True)
+    shown = boss.get(f"{CONFIRM}?verb=release").content.decode()
+    assert 'value="10"' in shown
+    assert "the oldest first, of 24 messages" in shown
+    assert 'value="24"' in boss.get(f"{CONFIRM}?verb=discard").content.decode()
+
+
+def test_who_comes_back_to_a_form_by_its_address_is_led_to_the_list(boss: Client, held: list[str]) -> None:
+    for path in (RELEASE, DISCARD, REVEAL):
+        answer = boss.get(path)
+        assert (answer.status_code, answer.headers.get("Location")) == (302, PAGE), path
+    assert not SyncJob.objects.filter(released_at__isnull=False).exists()
+
+
+def test_whoever_reads_why_it_was_turned_on_reads_the_locations_name(boss: Client) -> None:
+    Location.objects.create(pk="SXpB76abc", name="Studio Nord", created_at=timezone.now())
+    words = "274 messages of location SXpB76abc within a minute; more than 250 are not usual."
+    kill_switch.turn_on(words, by="system", now=timezone.now())
+    for path in (PAGE, "/admin/sync/kill-switch/"):
+        shown = boss.get(path).content.decode()
+        assert "274 messages of Studio Nord within a minute" in shown
+        assert "SXpB76abc" not in shown
+        assert "sync.killswitch 1:" not in shown
 
 
 def ask(method: str, path: str = "", *scopes: str, body: dict[str, Any] | None = None) -> Any:
