@@ -82,7 +82,8 @@ def banners() -> Sequence[Banner]:
     if not switch.is_on:
         return []
     turned = f" {in_words(switch.since, timezone.now())}" if switch.since else ""
-    words = f"No message goes out: the kill switch was turned on{turned}. {seen(naming.with_names(switch.reason))}"
+    why = seen(naming.with_names(switch.reason))
+    words = f"No message goes out: the kill switch was turned on{turned}. {why}"
     return [Banner(words, reverse(_PAGE), "bad")]
 
 

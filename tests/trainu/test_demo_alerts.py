@@ -13,15 +13,18 @@ from html import unescape
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
 
-from observability.alerts import rules
-from observability.models import Channel, Incident, MeasureMinute, Notification
+from observability.alerts import replay, rules
+from observability.alerts.course import around
+from observability.models import AlertRule, Channel, ErrorMinute, Incident, MeasureMinute, Notification
 from tests.journeys.database import eventually
 from tests.servers import free_port
 from tests.settings import BASE_DIR
 from trainu.demo import incidents, measured, on_call, world
 from trainu.encryption import open_sealed
 
+MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 NOW = datetime(2026, 11, 29, 10, 30, 20, tzinfo=UTC)
 
 
@@ -77,8 +80,8 @@ def test_whoever_is_on_call_shows_what_has_come_in(desk: tuple[str, int]) -> Non
     ):
         assert words in unescape(page), words
     assert "lost</pre>" not in page.replace("Data lost", "")
-    link = page.split('<a href="')[1].split('"')[0]
-    assert "<h1>In HTML</h1>" in asked(url + link)[1]
+    link = page.split('<a href="/mail')[1].split('"')[0]
+    assert "<h1>In HTML</h1>" in asked(f"{url}/mail{link}")[1]
 
 
 @pytest.mark.django_db
@@ -92,16 +95,75 @@ def test_measures_and_incidents_of_the_past_are_made_once() -> None:
     ]
     bad = drafts.filter(minute__gte=spell.since, minute__lt=spell.since + spell.minutes * measured.MINUTE)
     assert sum(one.bad or 0 for one in bad) / sum(one.total or 0 for one in bad) > 0.1
-    assert incidents.make(now=NOW, staff=["staff:1", "staff:2"]) == 8
+    assert incidents.make(now=NOW, staff=["staff:1", "staff:2"]) == 3, "what was measured"
     assert incidents.make(now=NOW, staff=["staff:1"]) == 0
     assert incidents.spells(NOW) == []
     later = NOW + timedelta(minutes=3)
     assert measured.make(now=later, seed=7, spells=[], days=4) == 3 * len(measured.USUAL)
     states = {one: Incident.objects.filter(state=one).count() for one in Incident.State.values}
-    assert states == {"open": 1, "acknowledged": 1, "resolved": 6}
+    assert states == {"open": 1, "acknowledged": 1, "resolved": 1}
     assert {one.rule_id for one in Incident.objects.all()} <= {one.code for one in rules.SEEDS}
     waiting = Notification.objects.filter(state="waiting")
     assert {one.incident.state for one in waiting if one.incident} == {"open", "acknowledged"}
+
+
+@pytest.mark.django_db
+def test_incidents_say_what_the_minutes_below_them_say() -> None:
+    # In the small hours, when hardly anything goes on.
+    now = NOW.replace(hour=3, minute=2)
+    spells = incidents.spells(now)
+    for spell in spells:
+        measured.make(now=min(spell.since + 6 * HOUR, now), seed=7, spells=spells, days=0)
+    incidents.make(now=now, staff=["staff:1"])
+    found = {}
+    for rule in AlertRule.objects.filter(code__in={one.rule for one in incidents.PAST}):
+        found[rule.code] = {one.began_at + MINUTE: one for one in replay.back_test(rule, now=now).firings}
+    made = Incident.objects.order_by("opened_at")
+    assert [one.rule_id for one in made] == [one.rule for one in incidents.PAST] + [
+        "draft_failure_rate",
+        "sync_failure_rate",
+    ]
+    for one in made:
+        firing = found[one.rule_id].pop(one.opened_at)
+        assert firing.ended_at == (one.resolved_at and one.resolved_at - MINUTE), one.rule_id
+        course = around(one, now=now)
+        assert course is not None, one.rule_id
+        near = course.values[max(0, course.first - 1) : course.first + 2]
+        # A point is the worst of some minutes.
+        assert one.rule.threshold < (one.value or 0) <= max(value or 0 for value in near), one.rule_id
+    assert not any(found.values()), "whatever fired has its incident"
+    failed = ErrorMinute.objects.filter(category="llm", minute__gte=now - HOUR)
+    drafts = MeasureMinute.objects.filter(measure="draft_failure_rate", minute__gte=now - HOUR, bad__gt=0)
+    counted = dict(failed.values_list("minute", "errors"))
+    assert sum(counted.values()) > 10
+    assert counted == dict(drafts.values_list("minute", "bad"))
+
+
+@pytest.mark.django_db
+def test_whoever_saw_to_incidents_may() -> None:
+    world._ensure_staff("a long password")
+    users = {f"staff:{one.pk}": one for one in User.objects.all()}
+    assert len(world._actors()) == 2
+    for actor in world._actors():
+        assert users[actor].has_perm("observability.work_incident"), users[actor].username
+
+
+def test_the_page_may_reload_itself_and_a_mail_may_nothing(desk: tuple[str, int]) -> None:
+    url, mail = desk
+    message = EmailMessage()
+    message["Subject"], message["From"], message["To"] = "A", "a@example.org", "b@example.org"
+    message.set_content("In words")
+    message.add_alternative("<h1>In HTML</h1>", subtype="html")
+    with smtplib.SMTP("127.0.0.1", mail, timeout=10) as session:
+        session.send_message(message)
+    link = asked(url)[1].split('href="/mail/')[1].split('"')[0]
+    policies = []
+    for path in ("/", f"/mail/{link}"):
+        with urllib.request.urlopen(url + path, timeout=10) as answer:
+            policies.append(answer.headers["Content-Security-Policy"])
+    assert "sandbox" not in policies[0], "it forbids a page to reload"
+    assert "default-src 'none'" in policies[0]
+    assert "sandbox" in policies[1]
 
 
 @pytest.mark.django_db

@@ -1,7 +1,8 @@
 """The demo's incidents: some that are over, with what was done about them, and two that somebody must see to.
 
 The rule: made once, by the verbs of the service where they are of today; the past is written as it would have
-been left. Bad spells of the measures lie below them, so that their graphs show why.
+been left. Bad spells of the measures lie below them, and when an incident began, with which value, and when
+it was over, is what the rules' own replay finds in those minutes: page and graph say the same.
 """
 
 from collections.abc import Sequence
@@ -10,16 +11,22 @@ from datetime import UTC, datetime, time, timedelta
 
 from django.db import transaction
 
-from observability.alerts import incidents, rules
-from observability.models import AlertRule, Incident, IncidentMoment, Notification, RuleState
+from observability.alerts import incidents, measures, replay, rules
+from observability.alerts.evaluation import Reading, State, span_minutes
+from observability.alerts.evaluator import in_words
+from observability.alerts.measures import Measure
+from observability.alerts.replay import Row, Stood, Window
+from observability.models import AlertRule, Incident, IncidentMoment, MeasureMinute, Notification, RuleState
 from trainu.demo.measured import MINUTE, Spell
 
 NOTES = "note"
+# An hour's window forgets a spell an hour later.
+LONGEST_RECOVERY = timedelta(hours=4)
 
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """An incident that is over. minutes: how long it lasted. share: of the measure. notes: what was found.
+    """A bad spell that is over. minutes: how long it lasted. share: of the measure. notes: what was found.
 
     by_hand: what was done about it, where it did not recover by itself.
     """
@@ -47,7 +54,7 @@ PAST = (
         19,
         2,
         6,
-        6.0,
+        45.0,
         ("The host was restarted for updates without a word to us.", "Updates have a window from now on."),
     ),
     Past("query_time", 17, 14, 40, 0.12, ("A report read a whole table; it goes by the index now.",)),
@@ -83,42 +90,91 @@ def spells(now: datetime) -> list[Spell]:
     return past + [Spell(rule, minute - minutes * MINUTE, minutes, share) for rule, minutes, share in OPEN]
 
 
+@dataclass(frozen=True, slots=True)
+class _Course:
+    """How a rule stood through a spell: when it fired, when it was well again (if it was), and at last."""
+
+    rule: AlertRule
+    measure: Measure
+    fired: Reading
+    recovered: Reading | None
+    last: Stood
+
+
 @transaction.atomic
 def make(*, now: datetime, staff: Sequence[str]) -> int:
     """Let there have been incidents; return how many. Does nothing where there are some.
 
-    staff: who saw to them, as the audit log names people.
+    staff: who saw to them, as the audit log names people. After `measured.make`, with the same moment.
     """
     if Incident.objects.exists():
         return 0
     rules.seed()
+    made = 0
     for number, one in enumerate(PAST):
-        _leave(one, now=now, by=staff[number % len(staff)])
-    for number, (rule, minutes, share) in enumerate(OPEN):
-        found = _fire(rule, share, at=now - minutes * MINUTE + 5 * MINUTE, now=now)
+        since = _at(one, now)
+        course = _course(one.rule, since, min(since + one.minutes * MINUTE + LONGEST_RECOVERY, now))
+        if course and course.recovered:
+            _leave(one, course, course.recovered, by=staff[number % len(staff)])
+            made += 1
+    for number, (rule, minutes, _) in enumerate(OPEN):
+        course = _course(rule, now - (minutes + 1) * MINUTE, now)
+        if course is None or course.recovered:
+            continue
+        found = _fire(course, now=now)
+        made += 1
         if number:
             incidents.acknowledge(found, by=staff[-1], now=now - 20 * MINUTE)
             incidents.note(
                 found, "The provider's status page is yellow.", by=staff[-1], now=now - 12 * MINUTE
             )
-    return len(PAST) + len(OPEN)
+    return made
 
 
-def _fire(code: str, share: float, *, at: datetime, now: datetime) -> Incident:
+def _course(code: str, since: datetime, until: datetime) -> _Course | None:
+    """Return what the evaluation would have found in the minutes of a spell; None where it never fired."""
+    rule, measure = AlertRule.objects.get(pk=code), measures.find(code)
+    if measure is None:
+        return None
+    first, last = (at.replace(second=0, microsecond=0) for at in (since, until - MINUTE))
+    window = Window.of(measure.kind, span_minutes(measure.kind, rule.window_minutes, measure.every_minutes))
+    kept = MeasureMinute.objects.filter(
+        measure=code, group="", minute__gt=first - window.minutes * MINUTE, minute__lte=last
+    )
+    rows = [Row(*row) for row in kept.order_by("minute").values_list(*Row._fields)]
+    fired = recovered = stood = None
+    for stood in replay.walk(rules.terms(rule), window, rows, since=first, until=last, state=State()):
+        if stood.change == "fires" and fired is None:
+            fired = stood.reading
+        elif stood.change == "recovers" and recovered is None:
+            recovered = stood.reading
+    return _Course(rule, measure, fired, recovered, stood) if fired and stood else None
+
+
+def _fire(course: _Course, *, now: datetime) -> Incident:
     """Open an incident, and leave its rule firing, as an evaluator that was at it until now would have."""
-    rule = AlertRule.objects.get(pk=code)
+    rule, (last, state, _), fired = course.rule, course.last, course.fired
     RuleState.objects.update_or_create(
         rule=rule,
         group="",
-        defaults={"phase": "firing", "since": at, "starts": [at], "value": share, "evaluated_at": now},
+        defaults={
+            "phase": state.phase,
+            "since": state.since,
+            "well_since": state.well_since,
+            "starts": list(state.starts),
+            "value": last.value,
+            "sample": last.sample,
+            "evaluated_at": now,
+        },
     )
-    return incidents.fire(rule, "", title=rule.title, words=_words(code, share), value=share, now=at)
+    words = in_words(course.measure, fired)
+    return incidents.fire(rule, "", title=rule.title, words=words, value=fired.value, now=_told(fired))
 
 
-def _leave(one: Past, *, now: datetime, by: str) -> None:
+def _leave(one: Past, course: _Course, well: Reading, *, by: str) -> None:
     """Write an incident that is over, with its timeline and what was told of it."""
-    rule = AlertRule.objects.get(pk=one.rule)
-    opened, ended = _at(one, now) + 4 * MINUTE, _at(one, now) + (one.minutes + 10) * MINUTE
+    rule, fired = course.rule, course.fired
+    opened, ended = _told(fired), _told(well)
     acknowledged = opened + 3 * MINUTE
     is_worst = rule.severity == "SEV1"
     incident = Incident.objects.create(
@@ -127,7 +183,7 @@ def _leave(one: Past, *, now: datetime, by: str) -> None:
         severity=rule.severity,
         state=Incident.State.RESOLVED,
         title=rule.title,
-        value=one.share,
+        value=fired.value,
         opened_at=opened,
         acknowledged_at=acknowledged,
         acknowledged_by=by,
@@ -140,10 +196,10 @@ def _leave(one: Past, *, now: datetime, by: str) -> None:
     )
     notes = [(acknowledged + (5 + 8 * number) * MINUTE, words) for number, words in enumerate(one.notes)]
     moments = [
-        (opened, "opened", "", _words(one.rule, one.share)),
+        (opened, "opened", "", in_words(course.measure, fired)),
         (acknowledged, "acknowledged", by, ""),
         *((at, NOTES, by, words) for at, words in notes),
-        (ended, "resolved", by if one.by_hand else "", one.by_hand or "It is within its bounds again."),
+        (ended, "resolved", by if one.by_hand else "", one.by_hand or in_words(course.measure, well)),
     ]
     IncidentMoment.objects.bulk_create(
         IncidentMoment(incident=incident, at=at, kind=kind, by=who, words=words)
@@ -155,7 +211,7 @@ def _leave(one: Past, *, now: datetime, by: str) -> None:
             incident=incident,
             channel=channel,
             act=act,
-            body={"value": one.share, "episode": 1},
+            body={"value": fired.value, "episode": 1},
             state=Notification.State.SENT,
             tries=1,
             due_at=at,
@@ -172,6 +228,6 @@ def _at(one: Past, now: datetime) -> datetime:
     return datetime.combine(on, time(one.hour), UTC)
 
 
-def _words(rule: str, share: float) -> str:
-    value = f"{share:.1%}" if share < 1 else f"{share:,.0f} s"
-    return f"It was {value} when this began."
+def _told(reading: Reading) -> datetime:
+    """Return when a reading was there: its minute was over."""
+    return reading.at + MINUTE

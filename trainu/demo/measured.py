@@ -1,7 +1,7 @@
 """What the alerts' measures would have said in the demo's last month, minute by minute, with some bad spells.
 
 The rule: a day follows from the seed and its date; spells are planted with the first run, for incidents of
-the past to show. Minutes that are there already stay as they are.
+the past to show. Minutes that are there already stay as they are. A failed draft is counted as an error too.
 """
 
 from collections.abc import Iterator, Sequence
@@ -13,6 +13,7 @@ from django.db import connection
 
 from observability.models import MeasureMinute
 from trainu.demo.rhythm import HOURS, dice
+from trainu.faults import LLMCode, LLMFault, Provider
 
 DAYS = 30
 DAY, MINUTE = timedelta(days=1), timedelta(minutes=1)
@@ -22,11 +23,12 @@ _WORK = [hour * 24 / sum(HOURS) for hour in HOURS]
 
 @dataclass(frozen=True, slots=True)
 class Usual:
-    """A measure on a good day. cases: of a minute, none for a level. share: of bad ones, or the level."""
+    """A measure on a good day. cases: of a minute, none for a level or count. share: of bad ones, or that."""
 
     measure: str
     cases: float
     share: float
+    is_count: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +50,24 @@ USUAL = (
     Usual("query_time", 220, 0.004),
     Usual("draft_failure_rate", 2, 0.008),
     Usual("forwarder_lag", 0, 1.5),
+    Usual("database_down", 0, 0, is_count=True),
 )
-_INSERT = """
-insert into observability_measureminute (measure, "group", minute, value, bad, total)
-select measure, '', minute, value, bad, total
-from unnest(%s::text[], %s::timestamptz[], %s::float8[], %s::float8[], %s::float8[])
-     as said(measure, minute, value, bad, total)
-on conflict do nothing
+# As a language model's faults are counted.
+_DRAFTS, _FAULT = "draft_failure_rate", LLMFault(Provider.ANTHROPIC, LLMCode.OVERLOADED)
+_INSERT = f"""
+with made as (
+    insert into observability_measureminute (measure, "group", minute, value, bad, total)
+    select measure, '', minute, value, bad, total
+    from unnest(%s::text[], %s::timestamptz[], %s::float8[], %s::float8[], %s::float8[])
+         as said(measure, minute, value, bad, total)
+    on conflict do nothing returning measure, minute, bad
+), failed as (
+    insert into observability_errorminute (minute, severity, category, code, errors)
+    select minute, '{_FAULT.severity}', '{_FAULT.category}', '{_FAULT.code}', bad
+    from made where measure = '{_DRAFTS}' and bad > 0
+    on conflict do nothing
+)
+select count(*) from made
 """
 Row = tuple[str, datetime, float | None, float | None, float | None]
 
@@ -74,7 +87,7 @@ def make(*, now: datetime, seed: int, spells: Sequence[Spell], days: int = DAYS)
             rows = [row for row in day(on, seed=seed, spells=spells) if row[1] < until]
             with connection.cursor() as cursor:
                 cursor.execute(_INSERT, [list(column) for column in zip(*rows, strict=True)] or [[]] * 5)
-                made += cursor.rowcount
+                made += cursor.fetchone()[0]
     return made
 
 
@@ -86,11 +99,15 @@ def day(on: date, *, seed: int, spells: Sequence[Spell] = ()) -> Iterator[Row]:
         of_it = [spell for spell in spells if spell.measure == usual.measure]
         for number in range(1_440):
             minute = start + number * MINUTE
-            share = next((spell.share for spell in of_it if spell.covers(minute)), usual.share)
+            spell = next((one for one in of_it if one.covers(minute)), None)
+            share = spell.share if spell else usual.share
             if not usual.cases:
-                yield usual.measure, minute, round(share * rng.uniform(0.7, 1.3), 2), None, None
+                level = round(share * rng.uniform(0.7, 1.3), 0 if usual.is_count else 2)
+                yield usual.measure, minute, *((None, level, None) if usual.is_count else (level, None, None))
                 continue
-            total = _around(rng, usual.cases * _WORK[minute.hour])
+            # Trouble of the small hours must be seen too.
+            work = max(1.0, _WORK[minute.hour]) if spell else _WORK[minute.hour]
+            total = _around(rng, usual.cases * work)
             yield usual.measure, minute, None, min(total, _around(rng, total * share)), total
 
 

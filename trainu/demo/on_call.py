@@ -21,12 +21,15 @@ SLACK_PATH = "/services/T0DEMO/B0DEMO/demo"
 PAGERDUTY_KEY = "demo0demo0demo0demo0demo0demo000"
 HEARTBEAT_PATH = "/ping/demo"
 MOST_KEPT = 200
-_POLICY = "default-src 'none'; sandbox"
+# The page itself reloads, which a sandbox would forbid; a mail comes from elsewhere, and stays in one.
+_POLICY = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+_MAIL_POLICY = "default-src 'none'; sandbox"
 _PAGE = """<!DOCTYPE html>
 <html lang="en-gb">
 <head><meta charset="utf-8"><meta name="color-scheme" content="light dark">
 <meta http-equiv="refresh" content="5"><title>On call (simulated)</title></head>
 <body><h1>On call (simulated)</h1>
+<p><a href="/">Reload</a> (it reloads every five seconds by itself)</p>
 <p>Dead man's switch: {switch}</p>
 <h2>PagerDuty</h2>
 <table border="1" cellpadding="6" cellspacing="0">
@@ -141,7 +144,7 @@ class OnCall(LoopbackHandler):
         if page is None:
             self.answer({}, status=404)
         else:
-            self._show(page)
+            self._show(page, policy=_POLICY if self.path == "/" else _MAIL_POLICY)
 
     def _hear(self, words: str) -> None:
         is_well = self.path == HEARTBEAT_PATH
@@ -149,11 +152,11 @@ class OnCall(LoopbackHandler):
         OnCall.desk.heard = (datetime.now(UTC), what)
         self._show("OK", kind="text/plain")
 
-    def _show(self, page: str, *, kind: str = "text/html") -> None:
+    def _show(self, page: str, *, kind: str = "text/html", policy: str = _MAIL_POLICY) -> None:
         body = page.encode()
         self.send_response(200)
         self.send_header("Content-Type", f"{kind}; charset=utf-8")
-        self.send_header("Content-Security-Policy", _POLICY)
+        self.send_header("Content-Security-Policy", policy)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
