@@ -15,7 +15,7 @@ from observability.admin.course_picture import picture
 from observability.admin.incident_verbs import SILENCE, SILENCES, WORK
 from observability.admin.notification_words import STATES as TOLD_STATES
 from observability.admin.notification_words import act_in_words, channel_in_words, news
-from observability.alerts import course, demands, due, incidents, silences
+from observability.alerts import course, demands, due, incident_words, incidents, silences
 from observability.models import Incident, IncidentMoment, Notification, Silence
 from trainu import people
 from trainu.admin_rendering import pill, seen
@@ -37,6 +37,7 @@ _WORDS = {
     "reopened": "It is back.",
     "acknowledged": "Somebody sees to it.",
     "resolved": "It is over.",
+    "told": "Nobody had been told of it until now.",
 }
 
 
@@ -70,7 +71,7 @@ def context(request: HttpRequest, incident: Incident, now: datetime) -> dict[str
         "owner": names.get(incident.owner, ""),
         "is_mine": incident.owner == people.acting(request),
         "acknowledged_by": names.get(incident.acknowledged_by, ""),
-        "resolved_by": names.get(incident.resolved_by, incident.resolved_by),
+        "resolved_by": incident_words.how_resolved(incident.resolved_by, names.get(incident.resolved_by, "")),
         "is_by_hand": ":" in incident.resolved_by,
         "lasts": demands.lasting((incident.resolved_at or now) - incident.opened_at),
         "value": demands.in_words(incident.value, rule),

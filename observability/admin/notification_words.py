@@ -37,6 +37,7 @@ _CODES = {
     "email_url_wrong": "EMAIL_URL cannot be read",
     "unexpected_answer": "it answered with something that we do not understand",
     "channel_off": "the channel was off",
+    "overtaken": "it was no longer so",
 }
 
 

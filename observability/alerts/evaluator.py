@@ -17,6 +17,7 @@ from observability.alerts import clocks, incident_words, incidents, measures, mi
 from observability.alerts.evaluation import Change, Phase, Reading, State, step
 from observability.alerts.measures import MOST_GROUPS, OTHERS, Measure, Said
 from observability.alerts.minutes import MINUTE, Asked
+from observability.charts.formatting import write
 from observability.errors import reporting
 from observability.models import AlertRule, Incident, MeasureMinute, RuleState
 from trainu.bounded_query import bounded
@@ -278,7 +279,7 @@ def in_words(measure: Measure, reading: Reading) -> str:
     """Return what was measured, for the timeline."""
     if reading.value is None:
         return f"{measure.words}: not known."
-    value = f"{reading.value:.1%}" if measure.unit == "share" else f"{reading.value:,.6g}"
+    value = write(reading.value, "share") if measure.unit == "share" else f"{reading.value:,.6g}"
     unit = "" if measure.unit in ("share", "number") else f" {measure.unit}"
     cases = f" of {reading.sample:,.0f} cases" if reading.sample is not None else ""
     return f"{measure.words}: {value}{unit}{cases}."
