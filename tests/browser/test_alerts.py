@@ -121,7 +121,7 @@ def test_a_lead_tries_a_threshold_saves_it_and_silences(
     page.get_by_role("button", name="Try").click()
     tried = page.locator("section", has=page.get_by_role("heading", name="What that would have done"))
     expect(tried.get_by_text("this would have fired once")).to_be_visible()
-    expect(tried.get_by_text("this would have fired never")).to_be_visible()
+    expect(tried.get_by_text("this would never have fired")).to_be_visible()
     expect(tried.get_by_text("Measured only since")).to_be_visible()
     assert AlertRule.objects.get(pk="sync_failure_rate").threshold == 0.01
     page.get_by_role("button", name="Save").click()

@@ -101,7 +101,7 @@ QUERIES = {
     "/admin/overview/": 8,
     # Beside those of every page: faults, refused events, the forwarder, incidents, their reports, what could
     # not be told, and what sync needs.
-    "/admin/": 15,
+    "/admin/": 17,
 }
 
 
