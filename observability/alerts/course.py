@@ -4,19 +4,22 @@ The rule: what the evaluation could not know is a gap here too. Where there are 
 has room for, each point is the worst of several.
 """
 
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from observability.alerts import measures
-from observability.models import AlertRule, Incident, MeasureMinute
+from observability.alerts import measures, minutes, replay
+from observability.alerts.evaluation import span_minutes
+from observability.alerts.measures import Measure
+from observability.alerts.minutes import MINUTE
+from observability.alerts.replay import Row
+from observability.models import AlertRule, Incident
 
 BEFORE, AFTER = timedelta(hours=6), timedelta(hours=2)
 MOST_POINTS = 160
 # Of one that lasts for long, its last days.
 LONGEST = timedelta(days=7)
-MINUTE = timedelta(minutes=1)
-_Row = tuple[float | None, float | None, float | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,22 +45,12 @@ def around(incident: Incident, *, now: datetime) -> Course | None:
     if measure is None or until <= since:
         return None
     rule = incident.rule
-    minutes = int((until - since) / MINUTE) + 1
-    size = rule.window_minutes
-    if measure.kind == "level":
-        # It holds until its measure is asked again.
-        size = max(size, getattr(measure, "every_minutes", 1))
-    kept = _kept(rule, incident.group, since - size * MINUTE, until)
-    if measure.kind == "level":
-        if incident.group:
-            _fill(kept, _kept(rule, "", since - size * MINUTE, until))
-        readings = _levels(kept, size, since, minutes)
-    else:
-        readings = _sums(kept, rule, measure.kind, since, minutes)
+    length = int((until - since) / MINUTE) + 1
+    readings = _readings(rule, measure, incident.group, since, length)
     if not any(value is not None for value in readings):
         return None
-    step = -(-minutes // MOST_POINTS)
-    places = range(0, minutes, step)
+    step = -(-length // MOST_POINTS)
+    places = range(0, length, step)
     return Course(
         moments=[since + place * MINUTE for place in places],
         values=[_worst(readings[place : place + step]) for place in places],
@@ -67,56 +60,39 @@ def around(incident: Incident, *, now: datetime) -> Course | None:
     )
 
 
-def _kept(rule: AlertRule, group: str, since: datetime, until: datetime) -> dict[datetime, _Row]:
-    rows = MeasureMinute.objects.filter(
-        measure=rule.code, group=group, minute__gt=since, minute__lte=until
-    ).values_list("minute", "bad", "total", "value")
-    return {minute: (bad, total, value) for minute, bad, total, value in rows}
-
-
-def _fill(kept: dict[datetime, _Row], whole: dict[datetime, _Row]) -> None:
-    """Fill in when a group of a level was not named: it was well, and not known where all was bad."""
-    for minute, (_, _, value) in whole.items():
-        if minute not in kept:
-            kept[minute] = (None, None, None if value is None or value > 0 else 0.0)
-
-
-def _levels(kept: dict[datetime, _Row], size: int, since: datetime, minutes: int) -> list[float | None]:
-    found: list[float | None] = []
-    last: _Row | None = None
-    age = 0
-    for place in range(1 - size, minutes):
-        row = kept.get(since + place * MINUTE)
-        last, age = (row, 0) if row else (last, age + 1)
-        if place >= 0:
-            found.append(last[2] if last and age < size else None)
-    return found
-
-
-def _sums(
-    kept: dict[datetime, _Row], rule: AlertRule, kind: str, since: datetime, minutes: int
+def _readings(
+    rule: AlertRule, measure: Measure, group: str, since: datetime, length: int
 ) -> list[float | None]:
-    """Return what the evaluation read at each minute, by a window that moves along."""
-    size = rule.window_minutes
-    begins = since - (size - 1) * MINUTE
-    rows = [kept.get(begins + place * MINUTE) for place in range(minutes + size - 1)]
-    bad = total = 0.0
-    there = 0
+    """Return what the rule's window said at each of so many minutes; None where nothing was kept or known."""
+    window = replay.Window.of(
+        measure.kind, span_minutes(measure.kind, rule.window_minutes, measure.every_minutes)
+    )
+    rows = _kept(measure, group, since - (window.minutes - 1) * MINUTE, since + (length - 1) * MINUTE)
+    coming = deque(rows)
     found: list[float | None] = []
-    for place, row in enumerate(rows):
-        gone = rows[place - size] if place >= size else None
-        bad += (row[0] or 0.0 if row else 0.0) - (gone[0] or 0.0 if gone else 0.0)
-        total += (row[1] or 0.0 if row else 0.0) - (gone[1] or 0.0 if gone else 0.0)
-        there += (row is not None) - (gone is not None)
-        if place < size - 1:
-            continue
-        if not there:
-            found.append(None)
-        elif kind == "count":
-            found.append(bad)
-        else:
-            found.append(bad / total if total and total >= rule.min_sample else None)
+    for place in range(length):
+        minute = since + place * MINUTE
+        while coming and coming[0].minute <= minute:
+            window.add(coming.popleft())
+        said = window.at(minute)
+        is_too_small = measure.kind == "rate" and (said.sample or 0.0) < rule.min_sample
+        found.append(None if window.is_empty or is_too_small else said.value)
     return found
+
+
+def _kept(measure: Measure, group: str, since: datetime, until: datetime) -> list[Row]:
+    """Return what was kept of a group; where a level did not name it, what that says of it."""
+    kept = minutes.between(measure, group, since, until)
+    if measure.kind != "level" or not group:
+        return kept
+    named = {row.minute for row in kept}
+    of_all = minutes.between(measure, "", since, until)
+    unnamed = [
+        row._replace(group=group, value=replay.unnamed_value(row.value))
+        for row in of_all
+        if row.minute not in named
+    ]
+    return sorted([*kept, *unnamed], key=lambda row: row.minute)
 
 
 def _worst(values: Sequence[float | None]) -> float | None:
