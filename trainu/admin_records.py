@@ -8,8 +8,8 @@ from the verb. A verb on one record is a POST, checks its permission, and finds 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from functools import cached_property
-from typing import Any
+from functools import cached_property, wraps
+from typing import Any, TypeVar, cast
 
 from django.contrib import admin
 from django.contrib.admin.utils import unquote
@@ -22,6 +22,7 @@ from django.http.response import HttpResponseBase
 from django.urls import URLPattern, path
 from django.views.decorators.http import require_POST
 
+Shown = TypeVar("Shown", bound=Callable[..., Any])
 _for_history_only: ContextVar[bool] = ContextVar("admin_history_only", default=False)
 
 
@@ -38,6 +39,20 @@ def history_only() -> Iterator[None]:
 def is_history_only() -> bool:
     """Whether what the admin notes now has been recorded by the verb itself."""
     return _for_history_only.get()
+
+
+def for_reading(view: Shown) -> Shown:
+    """Let a page of records only be read: 403 for who may not see them, 405 for all but GET and HEAD."""
+
+    @wraps(view)
+    def guarded(self: Any, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        if request.method not in {"GET", "HEAD"}:
+            return HttpResponse(status=405, headers={"Allow": "GET, HEAD"})
+        return view(self, request, *args, **kwargs)
+
+    return cast(Shown, guarded)
 
 
 class Audited(admin.ModelAdmin):  # type: ignore[type-arg]

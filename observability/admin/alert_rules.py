@@ -24,7 +24,7 @@ from observability.admin.alert_rule_form import TermsForm
 from observability.admin.incident_page import SEVERITIES
 from observability.alerts import demands, rules
 from observability.models import AlertRule, Incident, RuleState
-from trainu.admin_records import ReadOnly
+from trainu.admin_records import ReadOnly, for_reading
 from trainu.admin_rendering import pill, seen
 from trainu.admin_site import site
 from trainu.people import acting
@@ -56,14 +56,11 @@ class AlertRuleAdmin(ReadOnly):
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
+    @for_reading
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         """Show every rule."""
-        if not self.has_view_permission(request):
-            raise PermissionDenied
-        if request.method not in {"GET", "HEAD"}:
-            return HttpResponse(status=405, headers={"Allow": "GET, HEAD"})
         context = site.each_context(request) | {
             "title": "Alert rules",
             "opts": self.opts,

@@ -24,7 +24,7 @@ from observability.admin.notification_words import CHANNELS, STATES, code_in_wor
 from observability.alerts import channels
 from observability.models import Channel, Notification
 from trainu import navigation, people
-from trainu.admin_records import ReadOnly
+from trainu.admin_records import ReadOnly, for_reading
 from trainu.admin_rendering import pill
 from trainu.admin_site import site
 from trainu.people import acting
@@ -88,14 +88,11 @@ class ChannelAdmin(ReadOnly):
     def get_urls(self) -> list[URLPattern]:
         return [self.verb_path("test", self.test, CHANGE), *super().get_urls()]
 
+    @for_reading
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         """Show the channels there are."""
-        if not self.has_view_permission(request):
-            raise PermissionDenied
-        if request.method not in {"GET", "HEAD"}:
-            return HttpResponse(status=405, headers={"Allow": "GET, HEAD"})
         rows = [(one, CHANNELS[one.kind], ABOUT[one.kind], *standing(one)) for one in Channel.objects.all()]
         context = site.each_context(request) | {"title": "Channels", "opts": self.opts, "rows": rows}
         return TemplateResponse(request, "observability/alerts/channels.html", context)

@@ -10,7 +10,6 @@ from typing import Any, cast
 from urllib.parse import urlencode
 
 from django.contrib import admin
-from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils import timezone
@@ -22,6 +21,7 @@ from observability.alerts import cursors, demands, incident_search
 from observability.alerts.incident_search import Page, Wanted
 from observability.models import Incident
 from trainu import people
+from trainu.admin_records import for_reading
 from trainu.admin_rendering import pill, seen
 from trainu.admin_site import site
 
@@ -47,14 +47,11 @@ class Row:
 
 @admin.register(Incident)
 class IncidentAdmin(IncidentVerbs):
+    @for_reading
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         """Show the incidents that match the filters."""
-        if not self.has_view_permission(request):
-            raise PermissionDenied
-        if request.method not in {"GET", "HEAD"}:
-            return HttpResponse(status=405, headers={"Allow": "GET, HEAD"})
         state = request.GET.get("state", "")
         state = state if state in _STATES else "unresolved"
         severity = request.GET.get("severity", "")
@@ -81,14 +78,11 @@ class IncidentAdmin(IncidentVerbs):
         }
         return TemplateResponse(request, "observability/alerts/incidents.html", context)
 
+    @for_reading
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
         """Show an incident with what may be done. Each form goes to its own address."""
-        if not self.has_view_permission(request):
-            raise PermissionDenied
-        if request.method not in {"GET", "HEAD"}:
-            return HttpResponse(status=405, headers={"Allow": "GET, HEAD"})
         is_number = object_id.isascii() and object_id.isdigit() and len(object_id) < 19
         found = Incident.objects.select_related("rule").filter(pk=object_id if is_number else 0).first()
         if found is None:

@@ -18,7 +18,7 @@ from django.utils import timezone
 from observability.admin.notification_words import STATES, act_in_words, channel_in_words, code_in_words, news
 from observability.alerts import channels
 from observability.models import Notification
-from trainu.admin_records import ReadOnly
+from trainu.admin_records import ReadOnly, for_reading
 from trainu.admin_rendering import pill, pretty, seen
 from trainu.admin_site import Need, site
 from trainu.people import acting
@@ -48,14 +48,11 @@ class NotificationAdmin(ReadOnly):
     def get_urls(self) -> list[URLPattern]:
         return [self.verb_path("resend", self.resend, RESEND), *super().get_urls()]
 
+    @for_reading
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         """Show what was, or is, to be told: what was given up first, then the newest."""
-        if not self.has_view_permission(request):
-            raise PermissionDenied
-        if request.method not in {"GET", "HEAD"}:
-            return HttpResponse(status=405, headers={"Allow": "GET, HEAD"})
         state = request.GET.get("state", "")
         state = state if state in STATES else ""
         older = request.GET.get("older", "")

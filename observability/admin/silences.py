@@ -20,7 +20,7 @@ from django.utils import timezone
 from observability.alerts import cursors, incident_search, silences
 from observability.models import AlertRule, Silence
 from trainu import people
-from trainu.admin_records import ReadOnly
+from trainu.admin_records import ReadOnly, for_reading
 from trainu.admin_rendering import pill, seen
 from trainu.admin_site import Need, site
 from trainu.people import acting
@@ -104,14 +104,11 @@ class SilenceAdmin(ReadOnly):
     def get_urls(self) -> list[URLPattern]:
         return [self.verb_path("end", self.end, ADD), *super().get_urls()]
 
+    @for_reading
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         """Show what holds, and what is over, the newest first."""
-        if not self.has_view_permission(request):
-            raise PermissionDenied
-        if request.method not in {"GET", "HEAD"}:
-            return HttpResponse(status=405, headers={"Allow": "GET, HEAD"})
         now = timezone.now()
         rows = Silence.objects.select_related("rule")
         position = _position(request)

@@ -27,6 +27,7 @@ from sync.dead_letters.admin.record import RecordAdmin
 from sync.dead_letters.bulk import Kind, State
 from sync.dead_letters.refusal import Refused
 from sync.models import BulkOperation
+from trainu.admin_records import for_reading
 from trainu.admin_rendering import pill
 from trainu.admin_site import Need, site
 from trainu.people import acting
@@ -77,14 +78,11 @@ class BulkOperationAdmin(RecordAdmin):
                 row.names = names
         return answer
 
+    @for_reading
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
         """Show an operation: how far it is, what may be decided, and what became of its letters."""
-        if not self.has_view_permission(request):
-            raise PermissionDenied
-        if request.method not in {"GET", "HEAD"}:
-            return HttpResponse(status=405, headers={"Allow": "GET, HEAD"})
         operation = self.get_object(request, admin.utils.unquote(object_id))
         if operation is None:
             raise Http404("There is no such bulk operation.")

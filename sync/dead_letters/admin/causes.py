@@ -20,6 +20,7 @@ from sync.dead_letters.admin.cause_verbs import CauseVerbs
 from sync.dead_letters.admin.cause_words import cause
 from sync.dead_letters.refusal import Refused
 from sync.models import CauseGroup
+from trainu.admin_records import for_reading
 from trainu.admin_site import Need, site
 from trainu.bounded_query import TooBroad
 
@@ -28,14 +29,11 @@ _LIST = "admin:sync_causegroup_changelist"
 
 @admin.register(CauseGroup)
 class CauseGroupAdmin(CauseVerbs):
+    @for_reading
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         """Show the causes that match the filters, those first that need somebody most."""
-        if not self.has_view_permission(request):
-            raise PermissionDenied
-        if request.method not in {"GET", "HEAD"}:
-            return HttpResponse(status=405, headers={"Allow": "GET, HEAD"})
         return TemplateResponse(request, "sync/causes.html", self._list(request))
 
     def _list(self, request: HttpRequest) -> dict[str, Any]:

@@ -6,26 +6,23 @@ everything that narrows it stands in its address.
 
 from typing import Any
 
-from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
 from sync.dead_letters.admin import listing
 from sync.dead_letters.admin.record import RecordAdmin
+from trainu.admin_records import for_reading
 from trainu.admin_site import site
 
 
 class LetterList(RecordAdmin):
     """Dead letters as a list that is worked on."""
 
+    @for_reading
     def changelist_view(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         """Show the letters that the address asks for, those that died last first, a page at a time."""
-        if not self.has_view_permission(request):
-            raise PermissionDenied
-        if request.method not in {"GET", "HEAD"}:
-            return HttpResponse(status=405, headers={"Allow": "GET, HEAD"})
         context = site.each_context(request) | listing.context(request)
         context |= {"title": "All dead letters", "opts": self.opts, "here": request.get_full_path()}
         return TemplateResponse(request, "sync/letters.html", context | (extra_context or {}))
