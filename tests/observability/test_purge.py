@@ -523,8 +523,10 @@ def test_a_run_over_rows_stopped_midway_has_counted_what_went(monkeypatch: pytes
     class Stopped(Exception):
         pass
 
-    def stop(_count: int) -> None:
-        raise Stopped
+    def stop(count: int) -> None:
+        # The first pages may be empty: earlier tests' rows stood there.
+        if count:
+            raise Stopped
 
     run = purge.run(HOURS, now=NOW, by="system", progress=stop)
     assert (run.state, run.rows, run.error) == ("failed", 10, "Stopped")
