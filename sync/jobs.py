@@ -57,8 +57,9 @@ def enqueue(
     idempotency_key: str = "",
     ordering_key: str = "",
     now: datetime | None = None,
+    due_at: datetime | None = None,
 ) -> Enqueued:
-    """Take a job in; it is due at once, and commits with the transaction around it.
+    """Take a job in; it is due at once or when said, and commits with the transaction around it.
 
     payload: as the operation's schema has it. ordering_key: default is the operation's own. now: default
     is the clock. Raises Refused for an unknown operation or location, for a payload that does not fit, and
@@ -78,7 +79,7 @@ def enqueue(
         ordering_key=order,
         writes=sorted(kind.writes(checked)),
         text_key=text.key_of(checked.document()) if operation == MESSAGE else None,
-        next_at=moment,
+        next_at=due_at or moment,
         created_at=moment,
         correlation_id=correlation.current() or correlation.new(),
     )

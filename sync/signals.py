@@ -86,6 +86,76 @@ class BookingChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class DraftMoved:
+    """What all that is told of a draft has in common. kind, channel: words of the catalog. at: when."""
+
+    draft_id: UUID
+    trainer_id: str
+    client_id: str
+    kind: str
+    channel: str
+    at: datetime
+    correlation_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class DraftWritten(DraftMoved):
+    """The language model has written a draft. round: a person may have asked for more than one."""
+
+    round: int
+    duration_ms: float
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
+class DraftApproved(DraftMoved):
+    """A person has approved a draft; its message is a job now. approval: which one of this draft, from 1."""
+
+    approval: int
+    edited: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DraftSent(DraftMoved):
+    """GoHighLevel has taken the message of a draft."""
+
+    job_id: UUID
+    location_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class InsightAdded:
+    """The agent has found something out about a client. kind: a word."""
+
+    insight_id: UUID
+    trainer_id: str
+    client_id: str
+    kind: str
+    at: datetime
+    correlation_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class DigestOpened:
+    """A trainer has opened a weekly digest."""
+
+    digest_id: UUID
+    trainer_id: str
+    surface: Literal["email", "admin"]
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFailed:
+    """A call of the language model failed. provider: a word of `trainu.faults.Provider`; code: of LLMCode."""
+
+    draft_id: UUID
+    provider: str
+    code: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Act:
     """Something a person or a program did to jobs, letters or locations, for the audit log.
 
@@ -122,6 +192,14 @@ webhooks_stored = Signal()
 leads_appeared = Signal()
 bookings_changed = Signal()
 troubled = Signal()
+# Telemetry too: written=[DraftWritten], approved=[DraftApproved], sent=[DraftSent],
+# insights=[InsightAdded], digests=[DigestOpened], failures=[ModelFailed].
+drafts_written = Signal()
+drafts_approved = Signal()
+drafts_sent = Signal()
+insights_added = Signal()
+digests_opened = Signal()
+models_failed = Signal()
 
 # acts=[Act]. Its receivers raise: no entry, no act.
 acted = Signal()

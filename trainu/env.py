@@ -4,7 +4,7 @@ A wrong value stops the process at start with the variable's name, never later w
 """
 
 import os
-from datetime import date
+from datetime import date, time
 from pathlib import Path
 
 from django.core.exceptions import ImproperlyConfigured
@@ -52,6 +52,21 @@ def days(name: str, *, otherwise: str) -> tuple[date, date] | None:
         ) from None
     if first > last:
         raise ImproperlyConfigured(f"{name}: the first day, {first}, lies behind the last one, {last}.")
+    return first, last
+
+
+def hours(name: str, default: str) -> tuple[time, time]:
+    """Return the two times of day of a variable such as 21:00-08:00; raises ImproperlyConfigured.
+
+    Both the same: no time at all.
+    """
+    value = text(name, default)
+    try:
+        first, last = (time.fromisoformat(part.strip()) for part in value.split("-"))
+        if first.tzinfo or last.tzinfo:
+            raise ValueError
+    except ValueError:
+        raise ImproperlyConfigured(f"{name} must be two times of day, 21:00-08:00, not {value!r}.") from None
     return first, last
 
 

@@ -41,6 +41,14 @@ class Section:
 SECTIONS = (
     Section("", (Item("Home", HOME), Item("Overview", "admin:overview"))),
     Section(
+        "AI agent",
+        (
+            Item("AI Inbox", "admin:sync_inbox", "sync.open_inbox"),
+            Item("Weekly digests", "admin:sync_digests", "sync.open_inbox"),
+            Item("Trainers' logins", "admin:sync_trainerlogin_changelist", "sync.view_trainerlogin"),
+        ),
+    ),
+    Section(
         "Dashboards",
         (
             Item("Activation", "admin:dashboard_activation", "observability.view_dashboard"),

@@ -37,7 +37,7 @@ _VIEWER = (
         "view_appointmentstate view_breaker view_bulkoperation view_causegroup view_contactstate"
         " view_deadletter view_groupnote view_killswitch view_ledgercheck view_letternote view_location"
         " view_reconciliation view_savedview view_silence view_syncattempt view_syncjob view_webhook"
-        " view_workflowaddress",
+        " view_trainerlogin view_workflowaddress view_draft open_inbox",
     )
     | _of(
         "observability",
@@ -50,7 +50,10 @@ _VIEWER = (
 )
 _OPERATOR = (
     _VIEWER
-    | _of("sync", "redrive_deadletter discard_deadletter assign_deadletter retry_syncjob add_savedview")
+    | _of(
+        "sync",
+        "redrive_deadletter discard_deadletter assign_deadletter retry_syncjob add_savedview work_draft",
+    )
     | _of("observability", "reingest_quarantinegroup resend_forwardrejection work_incident")
 )
 _LEAD = (
@@ -64,7 +67,11 @@ _LEAD = (
 )
 _ADMIN = (
     _LEAD
-    | _of("sync", "change_credential add_workflowaddress change_workflowaddress")
+    | _of(
+        "sync",
+        "change_credential add_workflowaddress change_workflowaddress add_trainerlogin"
+        " change_trainerlogin delete_trainerlogin",
+    )
     | _of(
         "observability",
         "add_apikey change_apikey change_channel export_auditentry add_eventdefinition change_eventdefinition"
@@ -73,6 +80,9 @@ _ADMIN = (
     | _of("auth", "add_user change_user view_user add_group change_group delete_group view_group")
     | _of("django_q", "change_failure delete_failure delete_ormq")
 )
+
+# No link of the chain: trainers work here too, and see their own drafts alone.
+_TRAINER = _of("sync", "open_inbox work_draft")
 
 VIEWER = Role("TrainU viewer", "viewer", "Sees everything, and changes nothing.", _VIEWER)
 OPERATOR = Role(
@@ -87,7 +97,9 @@ LEAD = Role(
 ADMIN = Role(
     "TrainU admin", "admin", "Also keeps credentials, API keys, accounts, retention and definitions.", _ADMIN
 )
+TRAINER = Role("TrainU trainer", "trainer", "Works their own drafts in the AI Inbox.", _TRAINER)
 ROLES = (VIEWER, OPERATOR, LEAD, ADMIN)
+EVERY = (*ROLES, TRAINER)
 
 
 def load() -> None:
@@ -102,14 +114,14 @@ def load() -> None:
     if not there.keys() >= _ADMIN:
         return
     with transaction.atomic():
-        for role in ROLES:
+        for role in EVERY:
             group, _ = Group.objects.get_or_create(name=role.name)
             _set(group, {there[name] for name in role.permissions})
 
 
 def is_role(group_name: str) -> bool:
     """Whether a group is the code's, by its name."""
-    return any(role.name == group_name for role in ROLES)
+    return any(role.name == group_name for role in EVERY)
 
 
 def after_migration(sender: Any, **_signal: Any) -> None:

@@ -12,6 +12,7 @@ from django.core.management.utils import get_random_secret_key
 
 from observability.logs.lines import configuration as log_configuration
 from trainu import database, env
+from trainu.faults import Provider
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -167,10 +168,10 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 6 * 1024 * 1024
 Q_CLUSTER = {
     "name": "trainu",
     "orm": "default",
-    # Nine lanes, each beside its successor for up to 35 s, and six for the rest. That needs no cluster of
+    # Ten lanes, each beside its successor for up to 35 s, and six for the rest. That needs no cluster of
     # its own: of what is no lane only purge, erasures and reconciliation take more than moments,
     # and a lane that has to wait for them has a predecessor at work. An idle worker is 5 MB.
-    "workers": env.number("TRAINU_WORKERS", 24, minimum=4),
+    "workers": env.number("TRAINU_WORKERS", 26, minimum=4),
     # A lane runs 95 s; the guard ends a task at 113 s. `retry` counts from when a cluster takes a task out of
     # the queue into its memory, so it covers two such times: the wait there, and the run. The wait is no
     # longer, because only two tasks are in memory (one in the queue between the processes, one in the hand
@@ -233,6 +234,24 @@ GHL_WEBHOOK_KEYS = env.words(
 GHL_WEBHOOK_LEGACY_RSA = env.secret("GHL_WEBHOOK_LEGACY_RSA")
 # Webhooks that name another app than this are not for us. Empty: any app's.
 GHL_APP_ID = env.text("GHL_APP_ID")
+
+# --- drafts ------------------------------------------------------------------------------------
+
+# Any language model that speaks OpenAI's protocol. Without a model's name drafts wait, and pages say so.
+LLM_BASE_URL = env.text("LLM_BASE_URL", "https://api.openai.com/v1").rstrip("/")
+LLM_API_KEY = env.secret("LLM_API_KEY")
+LLM_MODEL = env.text("LLM_MODEL")
+# Under whose name its errors are counted: a word of `trainu.faults.Provider`.
+LLM_PROVIDER = env.text("LLM_PROVIDER", "openai")
+if LLM_PROVIDER not in set(Provider):
+    raise ImproperlyConfigured(f"LLM_PROVIDER must be one of {', '.join(Provider)}, not {LLM_PROVIDER!r}.")
+LLM_TIMEOUT_S = env.number("LLM_TIMEOUT_S", 30, minimum=1)
+# Lets names, addresses and numbers of clients go to the model's provider, instead of placeholders.
+LLM_PERSONAL_DATA = env.flag("LLM_PERSONAL_DATA")
+# No approved draft is sent at this time of the client's day, which may go over midnight.
+QUIET_HOURS = env.hours("TRAINU_QUIET_HOURS", "21:00-08:00")
+# So many drafts a client gets on one of their days, at most.
+MESSAGES_A_DAY = env.number("TRAINU_MESSAGES_A_DAY", 3, minimum=1)
 
 # --- the observer ------------------------------------------------------------------------------
 

@@ -22,6 +22,9 @@ class ApiKey(models.Model):
         METRICS_READ = "metrics:read", "Read the figures of operation, as Prometheus does"
         ALERTS_READ = "alerts:read", "Read incidents and alert rules"
         ALERTS_WORK = "alerts:work", "Acknowledge and resolve incidents, silence alerts"
+        DRAFTS_WRITE = "drafts:write", "Ask for drafts, tell insights"
+        DRAFTS_READ = "drafts:read", "Read drafts, with their texts"
+        DRAFTS_WORK = "drafts:work", "Approve, change, snooze and dismiss drafts"
 
     name = models.CharField(max_length=80, unique=True, help_text="Who uses it, such as booking-app.")
     prefix = models.CharField(max_length=16, unique=True, editable=False)
@@ -58,6 +61,9 @@ class ApiKey(models.Model):
                         "metrics:read",
                         "alerts:read",
                         "alerts:work",
+                        "drafts:write",
+                        "drafts:read",
+                        "drafts:work",
                     ],
                 ),
                 name="api_key_scopes_are_known",

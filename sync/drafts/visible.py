@@ -1,0 +1,35 @@
+"""Who sees which drafts: trainers their own, staff all. Every page and answer about drafts begins here.
+
+The rule: who has no right to all and is no trainer sees none. Permission and trainer are asked, never a role.
+"""
+
+from uuid import UUID
+
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.contrib.auth.models import AnonymousUser, PermissionsMixin
+from django.db.models import QuerySet
+
+from sync.models import Draft, TrainerLogin
+
+OPEN, ALL, WORK = "sync.open_inbox", "sync.view_draft", "sync.work_draft"
+
+
+def trainer_of(user: AbstractBaseUser | AnonymousUser) -> str:
+    """Return which trainer logs in as this user; an empty text for none."""
+    found = TrainerLogin.objects.filter(user__pk=user.pk or 0).values_list("trainer_id", flat=True).first()
+    return found or ""
+
+
+def drafts(user: AbstractBaseUser | AnonymousUser) -> QuerySet[Draft]:
+    """Return the drafts that a user sees."""
+    if not isinstance(user, PermissionsMixin) or not user.is_active:
+        return Draft.objects.none()
+    if user.has_perm(ALL):
+        return Draft.objects.all()
+    trainer_id = trainer_of(user) if user.has_perm(OPEN) else ""
+    return Draft.objects.filter(trainer_id=trainer_id) if trainer_id else Draft.objects.none()
+
+
+def find(user: AbstractBaseUser | AnonymousUser, draft_id: UUID) -> Draft | None:
+    """Return a draft that a user sees, with its location; None where there is none, or not for them."""
+    return drafts(user).select_related("location").filter(pk=draft_id).first()
