@@ -23,8 +23,8 @@ def flag(name: str, default: bool = False) -> bool:
     return raw == "true"
 
 
-def number(name: str, default: int, *, minimum: int = 0) -> int:
-    """Return a whole number; raises ImproperlyConfigured when it is not one or is below `minimum`."""
+def number(name: str, default: int, *, minimum: int = 0, maximum: int | None = None) -> int:
+    """Return a whole number; raises ImproperlyConfigured for none, or one beyond the bounds."""
     raw = text(name, str(default))
     try:
         value = int(raw)
@@ -32,6 +32,8 @@ def number(name: str, default: int, *, minimum: int = 0) -> int:
         raise ImproperlyConfigured(f"{name} must be a whole number, not {raw!r}.") from None
     if value < minimum:
         raise ImproperlyConfigured(f"{name} must be {minimum} or more, not {value}.")
+    if maximum is not None and value > maximum:
+        raise ImproperlyConfigured(f"{name} must be {maximum} or less, not {value}.")
     return value
 
 

@@ -285,7 +285,7 @@ PAGERDUTY_ROUTING_KEY = env.secret("PAGERDUTY_ROUTING_KEY")
 EMAIL_URL = env.secret("EMAIL_URL")
 EMAIL_FROM = env.text("EMAIL_FROM", "TrainU observability <observability@localhost>")
 # The hour (UTC) from which the daily digest goes out.
-DIGEST_HOUR = env.number("TRAINU_DIGEST_HOUR", 7)
+DIGEST_HOUR = env.number("TRAINU_DIGEST_HOUR", 7, maximum=23)
 # Pinged after each complete evaluation of the alerts: who hears nothing for five minutes calls somebody.
 HEARTBEAT_URL = env.secret("HEARTBEAT_URL")
 # Sentry's page of issues, to which incidents link, such as https://sentry.io/organizations/NAME/issues/.
