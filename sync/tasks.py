@@ -12,6 +12,9 @@ from django.utils import timezone
 
 from sync import idle_probe
 from sync.dead_letters import impact, ledger, letters, ramp, regrouping
+from sync.drafts import queue as drafts
+from sync.drafts.lane import Lane as DraftLane
+from sync.drafts.llm import asking
 from sync.ghl.transport import Carrier
 from sync.lane import CONCURRENCY, Lane
 from sync.mirror import contacts
@@ -93,6 +96,22 @@ def run_bulk_operations() -> int:
     return lanes.run("dead letter", lambda: ramp.step(now=timezone.now()))
 
 
+def write_drafts() -> int:
+    """Have the language model write what is due, for as long as a lane runs; without a model, nothing."""
+    asker = asking.from_settings()
+    if asker is None:
+        return lanes.run("draft", lambda: bool(drafts.take_back(now=timezone.now())))
+    ends = time.monotonic() + lanes.RUN_FOR_S
+    lane = DraftLane(asker, on_beat=lambda: lanes.beat("draft", {"settled": lane.settled}))
+    return asyncio.run(
+        lane.run(
+            lanes.stopping.is_set,
+            # What is begun shall have its time, and the next lane is there before this one ends.
+            claims=lambda: time.monotonic() < ends - asker.timeout_s,
+        )
+    )
+
+
 def check_ledger() -> list[str]:
     """Compare dead letters with what they are about; return the differences, in words."""
     letters.catch_up(now=timezone.now())
@@ -111,5 +130,6 @@ SCHEDULES: tuple[Entry, ...] = (
     Entry("webhook silence", "sync.tasks.watch_silence", minutes=5),
     Entry("idle probe", "sync.tasks.ask_when_idle", minutes=5),
     Entry("dead letter lane", "sync.tasks.run_bulk_operations", minutes=1),
+    Entry("draft lane", "sync.tasks.write_drafts", minutes=1),
     Entry("dead letter ledger", "sync.tasks.check_ledger", minutes=24 * 60),
 )

@@ -23,7 +23,11 @@ if process := os.environ.get("PYTEST_XDIST_WORKER"):
 sys.dont_write_bytecode, sys.pycache_prefix = False, str(SHARED_DIR / "python-cache")
 os.environ |= {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": sys.pycache_prefix}
 # Nothing of the developer's own environment reaches a test, except a server named on purpose.
-for name in [name for name in os.environ if name.startswith(("TRAINU_", "POSTHOG_", "SENTRY_", "GHL_"))]:
+for name in [
+    name
+    for name in os.environ
+    if name.startswith(("TRAINU_", "POSTHOG_", "SENTRY_", "GHL_", "LLM_", "OPENAI_"))
+]:
     if name != FOLDER:
         del os.environ[name]
 os.environ["TRAINU_DATA_DIR"] = folder

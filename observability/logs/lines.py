@@ -19,6 +19,21 @@ from trainu import correlation, known_names
 
 _LEVELS = {"warning": "warn", "critical": "error", "exception": "error", "notset": "debug"}
 _BOOT = secrets.token_hex(4)
+# Foreign loggers that say too much, or say again what one of our lines says.
+LOGGERS: dict[str, dict[str, Any]] = {
+    # Each of its lines would stand beside one of ours for the same request.
+    "django.request": {"level": "CRITICAL"},
+    "django.security.DisallowedHost": {"level": "CRITICAL"},
+    "django-q": {"handlers": [], "propagate": True, "level": "WARNING", "filters": ["no_echo"]},
+    "posthog": {"level": "CRITICAL"},
+    # At DEBUG the first writes whole prompts, the second headers, the third each address at INFO.
+    # The client sets its own logger's level by OPENAI_LOG; the one below it does the talking.
+    "openai": {"level": "WARNING"},
+    "openai._base_client": {"level": "WARNING"},
+    "httpcore2": {"level": "WARNING"},
+    "httpx2": {"level": "WARNING"},
+    "urllib3": {"level": "WARNING"},
+}
 
 
 def name_level(_logger: WrappedLogger, _method: str, line: EventDict) -> EventDict:
@@ -113,14 +128,7 @@ def configuration(*, service: str, style: str, level: str, stream: str) -> dict[
             "errors": {"class": "observability.errors.handler.ErrorHandler", "level": "ERROR"},
         },
         "root": {"handlers": ["stream", "errors"], "level": level},
-        "loggers": {
-            # Each of its lines would stand beside one of ours for the same request.
-            "django.request": {"level": "CRITICAL"},
-            "django.security.DisallowedHost": {"level": "CRITICAL"},
-            "django-q": {"handlers": [], "propagate": True, "level": "WARNING", "filters": ["no_echo"]},
-            "posthog": {"level": "CRITICAL"},
-            "urllib3": {"level": "WARNING"},
-        },
+        "loggers": LOGGERS,
     }
 
 
