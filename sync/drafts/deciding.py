@@ -10,16 +10,16 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from sync import jobs, signals
-from sync.drafts import delivery, told
+from sync.drafts import delivery, recalling, told
+from sync.drafts.recalling import TARGET
 from sync.drafts.refusal import Refused
 from sync.drafts.states import ACTS, Act, allows
 from sync.ghl.operations.messages import LONGEST_SMS
 from sync.models import Draft, SyncJob
 from sync.signals import DraftApproved
-from sync.transitions import State as JobState
+from trainu import correlation
 from trainu.transactions import atomic_retry
 
-TARGET = "sync.draft"
 SNOOZES = {
     "1h": timedelta(hours=1),
     "4h": timedelta(hours=4),
@@ -29,10 +29,10 @@ SNOOZES = {
 LONGEST_REASON = 300
 LONGEST_HINT = 300
 LONGEST_SUBJECT = 200
-LONGEST_EMAIL = 20_000
+# As the operation takes it.
+LONGEST_EMAIL = 5_000
 # Fewer than what the watch for a mass of messages takes for one.
 MOST_AT_ONCE = 50
-RECALLED = "recalled"
 _MARK = "{{"
 
 
@@ -74,33 +74,24 @@ def approve(
 
     seen_act_at: what the client did last, as the person has seen it, for a draft that is stale. Raises
     Refused: "stale" where the client has written or booked since and the person has not seen that;
-    "wrong_state"; "opted_out"; "empty", "too_long", "placeholder_left" for a text that cannot be sent.
+    "wrong_state"; "opted_out"; "empty", "too_long", "placeholder_left" for a text that cannot be sent, and
+    what `jobs.enqueue` refuses.
     """
     draft = _locked(draft_id, Act.APPROVE)
     if draft.is_stale and (seen_act_at is None or draft.client_acted_at != seen_act_at):
         raise Refused(
             "stale", f"The client {draft.get_client_act_display()} since. Look again, then approve."
         )
-    wanted = changed or Text(draft.text, draft.subject)
+    wanted = _as_sent(draft, changed or Text(draft.text, draft.subject))
     _check(draft, wanted)
     delivery.check_consent(draft)
-    draft.subject, draft.text = wanted.subject.strip(), wanted.text.strip()
-    draft.edited = (draft.subject, draft.text) != (draft.written_subject, draft.written_text)
+    draft.subject, draft.text = wanted.subject, wanted.text
+    draft.edited = _as_sent(draft, Text(draft.written_text, draft.written_subject)) != wanted
     draft.approvals += 1
     draft.approved_by, draft.approved_at = by, now
     draft.send_at, draft.held_by = delivery.first_moment(draft, now=now)
     draft.snoozed_until = None
-    taken = jobs.enqueue(
-        jobs.MESSAGE,
-        draft.location_id,
-        _payload(draft),
-        idempotency_key=f"draft:{draft.pk}:{draft.approvals}",
-        # Not the order of all messages: what may not go at night must not hold up others.
-        ordering_key=f"drafts:{draft.contact_id}",
-        now=now,
-        due_at=draft.send_at,
-    )
-    draft.job_id = taken.job_id
+    draft.job_id = _enqueued(draft, now)
     _move(draft, Act.APPROVE)
     _tell(Act.APPROVE, draft, by, changes={"edited": (None, draft.edited)})
     approved = DraftApproved(**told.of(draft, at=now), approval=draft.approvals, edited=draft.edited)
@@ -119,8 +110,10 @@ def approve_many(chosen: Sequence[Chosen], *, by: str, now: datetime) -> list[Ou
     for one in chosen:
         try:
             approve(one.draft_id, by=by, now=now, seen_act_at=one.seen_act_at)
-        except (Refused, jobs.Refused) as refusal:
+        except Refused as refusal:
             outcomes.append(Outcome(one.draft_id, refusal.code, str(refusal)))
+        except Draft.DoesNotExist:
+            outcomes.append(Outcome(one.draft_id, "unknown_draft", "There is no such draft any more."))
         else:
             outcomes.append(Outcome(one.draft_id))
     return outcomes
@@ -136,13 +129,10 @@ def recall(draft_id: UUID, *, by: str, now: datetime) -> Draft:
     # The job first, as everybody does who settles one.
     job = SyncJob.objects.select_for_update().filter(pk=job_id).first() if job_id else None
     draft = _locked(draft_id, Act.RECALL)
-    if job is None or draft.job_id != job.pk or not _is_untouched(job):
+    if job is None or draft.job_id != job.pk or not recalling.is_untouched(job):
         raise Refused("already_going", "It is on its way, and cannot be called back any more.")
-    job.state, job.code, job.settled_at = JobState.SUPERSEDED, RECALLED, now
-    job.fence += 1
-    job.save(update_fields=["state", "code", "settled_at", "fence"])
-    draft.job, draft.send_at, draft.held_by = None, None, ""
-    _move(draft, Act.RECALL)
+    recalling.take_back(draft, job, now=now)
+    draft.save()
     _tell(Act.RECALL, draft, by)
     return draft
 
@@ -234,13 +224,15 @@ def _write_again(draft: Draft, act: Act, *, by: str, now: datetime) -> Draft:
     return draft
 
 
-def _is_untouched(job: SyncJob) -> bool:
-    return job.state == JobState.WAITING and job.tries == 0 and not job.is_lookup
+def _as_sent(draft: Draft, wanted: Text) -> Text:
+    """Return a text as it is sent: without blanks around it, a subject in one line, and for emails alone."""
+    subject = " ".join(wanted.subject.split()) if draft.channel == Draft.Channel.EMAIL else ""
+    return Text(wanted.text.strip(), subject)
 
 
 def _check(draft: Draft, wanted: Text) -> None:
     is_email = draft.channel == Draft.Channel.EMAIL
-    if not wanted.text.strip() or (is_email and not wanted.subject.strip()):
+    if not wanted.text or (is_email and not wanted.subject):
         raise Refused(
             "empty", "There is nothing to send yet. Write a text" + (" and a subject." * is_email or ".")
         )
@@ -251,6 +243,25 @@ def _check(draft: Draft, wanted: Text) -> None:
         raise Refused(
             "placeholder_left", "A placeholder in {{ }} is still in the text. Write what it stands for."
         )
+
+
+def _enqueued(draft: Draft, now: datetime) -> UUID:
+    """Enqueue the message of a draft, as part of its story; return the job."""
+    try:
+        with correlation.bound(draft.correlation_id):
+            taken = jobs.enqueue(
+                jobs.MESSAGE,
+                draft.location_id,
+                _payload(draft),
+                idempotency_key=f"draft:{draft.pk}:{draft.approvals}",
+                # Not the order of all messages: what may not go at night must not hold up others.
+                ordering_key=f"drafts:{draft.contact_id}",
+                now=now,
+                due_at=draft.send_at,
+            )
+    except jobs.Refused as refusal:
+        raise Refused(refusal.code, str(refusal)) from None
+    return taken.job_id
 
 
 def _payload(draft: Draft) -> dict[str, str]:

@@ -11,6 +11,7 @@ from uuid import UUID, uuid5
 from django.db.models import Q
 
 from sync import signals
+from sync.drafts import staleness
 from sync.mirror import history, transitions
 from sync.mirror.noted import Noted
 from sync.mirror.seen import AppointmentSeen, Status
@@ -71,6 +72,7 @@ def note(seen: Sequence[AppointmentSeen], *, now: datetime) -> Noted:
             update_fields=_WRITTEN,
         )
     if bookings:
+        staleness.note_bookings(bookings, now=now)
         signals.bookings_changed.send(sender=None, bookings=bookings)
     return Noted(missed, len(bookings))
 

@@ -12,6 +12,7 @@ import structlog
 from sync import backoff, locations, signals
 from sync.dead_letters import letters
 from sync.dead_letters.death import Death
+from sync.drafts import consent, conversation
 from sync.mirror import appointments, contacts
 from sync.models import Credential, Webhook
 from sync.signals import Trouble
@@ -119,6 +120,10 @@ def _handle(webhook: Webhook, *, now: datetime) -> Done:
         contacts.observe(seen.contacts, now=now)
     if seen.appointments:
         appointments.observe(seen.appointments, now=now)
+    if seen.messages:
+        conversation.note(seen.messages, now=now)
+    if seen.consents:
+        consent.note(seen.consents)
     return Done() if seen else Done(NOT_USED)
 
 

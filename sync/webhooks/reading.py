@@ -1,4 +1,4 @@
-"""What a stored webhook says about contacts and appointments, as the mirror takes it: ids, moments, words.
+"""What a stored webhook says about contacts, appointments and messages: ids, moments, words, texts.
 
 The rule: the topic only says what kind of thing it is about, and whether it is gone. What has changed is
 found by the mirror, which knows what was before.
@@ -8,14 +8,23 @@ import re
 from dataclasses import dataclass, field
 from datetime import tzinfo
 
+from sync.drafts import consent, plain_text
+from sync.drafts.consent import Said
+from sync.drafts.conversation import MessageSeen
 from sync.mirror.seen import AppointmentSeen, ContactSeen, Status
-from sync.models import Webhook
+from sync.models import Message, Webhook
 from sync.webhooks.fields import Document, child, identifier, moment, word, zone_of
 
 CONTACT_TOPICS = frozenset(
     {"contact_create", "contact_update", "contact_delete", "contact_dnd_update", "contact_tag_update"}
 )
 APPOINTMENT_TOPICS = frozenset({"appointment_create", "appointment_update", "appointment_delete"})
+# The topic alone says who wrote: their own samples have the wrong `direction`.
+MESSAGE_TOPICS = {
+    "inbound_message": Message.Direction.INBOUND,
+    "outbound_message": Message.Direction.OUTBOUND,
+}
+DO_NOT_DISTURB = "contact_dnd_update"
 # Ours, for workflows send no type: about an appointment and its contact, or a contact alone.
 WORKFLOW_APPOINTMENT, WORKFLOW_CONTACT, WORKFLOW_OTHER = (
     "workflow_appointment",
@@ -23,6 +32,7 @@ WORKFLOW_APPOINTMENT, WORKFLOW_CONTACT, WORKFLOW_OTHER = (
     "workflow_other",
 )
 
+LONGEST_CHANNEL = 16
 _NOT_LETTERS = re.compile(r"[^a-z]+")
 # By the letters of their spelling alone: noshow, no_show, no-show and "No Show" are one.
 _STATUSES = {
@@ -50,9 +60,11 @@ class Reading:
 
     contacts: list[ContactSeen] = field(default_factory=list)
     appointments: list[AppointmentSeen] = field(default_factory=list)
+    messages: list[MessageSeen] = field(default_factory=list)
+    consents: list[Said] = field(default_factory=list)
 
     def __bool__(self) -> bool:
-        return bool(self.contacts or self.appointments)
+        return bool(self.contacts or self.appointments or self.messages or self.consents)
 
 
 def status_of(value: object) -> Status:
@@ -70,9 +82,12 @@ def read(webhook: Webhook, document: Document, *, timezone: str) -> Reading:
     if webhook.kind == Webhook.Kind.WORKFLOW:
         return _workflow(webhook, document, timezone)
     if webhook.topic in CONTACT_TOPICS:
-        return Reading(contacts=[_contact(webhook, document, zone)])
+        contact = _contact(webhook, document, zone)
+        return Reading(contacts=[contact], consents=_consents(webhook, document, contact))
     if webhook.topic in APPOINTMENT_TOPICS:
         return Reading(appointments=[_appointment(webhook, document, zone)])
+    if webhook.topic in MESSAGE_TOPICS:
+        return Reading(messages=_messages(webhook, document, zone))
     return Reading()
 
 
@@ -124,6 +139,46 @@ def _contact_seen(
         seen_at=webhook.received_at,
         correlation_id=webhook.correlation_id,
     )
+
+
+def _consents(webhook: Webhook, document: Document, contact: ContactSeen) -> list[Said]:
+    if contact.is_deleted:
+        return []
+    said_at = contact.updated_at or webhook.sent_at or webhook.received_at
+    return consent.of_do_not_disturb(
+        contact.contact_id,
+        contact.location_id,
+        everything=document.get("dnd"),
+        settings=document.get("dndSettings"),
+        is_whole=webhook.topic == DO_NOT_DISTURB,
+        at=min(said_at, webhook.received_at),
+    )
+
+
+def _messages(webhook: Webhook, document: Document, zone: tzinfo) -> list[MessageSeen]:
+    """Return the message, none where nobody can tell whose it is: a call from a number without a contact."""
+    contact_id = identifier(document, "contactId")
+    if not contact_id:
+        return []
+    channel = (word(document, "messageType") or "other").removeprefix("type_").removeprefix("custom_")
+    body, subject = document.get("body"), document.get("subject")
+    text = body if isinstance(body, str) else ""
+    is_html = channel == "email" or "html" in str(document.get("contentType"))
+    at = moment(document, "dateAdded", "timestamp", zone=zone) or webhook.received_at
+    return [
+        MessageSeen(
+            location_id=str(webhook.location_id),
+            contact_id=contact_id,
+            # Some of their samples have no id. A resend is the same webhook, and so the same message.
+            message_id=identifier(document, "messageId", "emailMessageId") or webhook.dedupe_key,
+            direction=MESSAGE_TOPICS[webhook.topic],
+            channel=channel[:LONGEST_CHANNEL],
+            text=plain_text.of_html(text) if is_html else plain_text.tidied(text),
+            subject=plain_text.tidied(subject) if isinstance(subject, str) else "",
+            # By a clock that is ahead, a last word would be the last for too long.
+            at=min(at, webhook.received_at),
+        )
+    ]
 
 
 def _appointment(webhook: Webhook, document: Document, zone: tzinfo) -> AppointmentSeen:

@@ -236,7 +236,7 @@ def test_a_workflows_webhook_reaches_the_mirror_too(location: Location) -> None:
 @pytest.mark.parametrize(
     ("document", "code"),
     [
-        ({"type": "InboundMessage", "locationId": LOCATION, "contactId": "c1"}, "not_used"),
+        ({"type": "InboundMessage", "locationId": LOCATION, "messageType": "CALL"}, "not_used"),
         ({"type": "LocationUpdate", "id": LOCATION}, "not_used"),
         ({"type": "SomethingNew", "locationId": LOCATION}, "not_used"),
         ({"type": "INSTALL", "companyId": "c-1"}, "no_location"),

@@ -1,0 +1,30 @@
+"""Taking an approved draft back while nothing of it has left: by a person, or because the client has acted.
+
+The rule: a job that was ever in a lane's hand with its request begun is not taken back, whatever came of it.
+"""
+
+from datetime import datetime
+
+from sync.drafts.states import ACTS, Act
+from sync.models import Draft, SyncJob
+from sync.transitions import State
+
+RECALLED = "recalled"
+TARGET = "sync.draft"
+
+
+def is_untouched(job: SyncJob) -> bool:
+    """Whether nothing of a job can have left. What was held back has cost no try."""
+    return job.state == State.WAITING and job.tries == 0 and not job.is_lookup
+
+
+def take_back(draft: Draft, job: SyncJob, *, now: datetime) -> None:
+    """End the untouched job of a draft, to be reviewed again. Both are locked; saved is the job alone."""
+    job.state, job.code, job.settled_at = State.SUPERSEDED, RECALLED, now
+    job.is_redrive = job.is_suspect = False
+    job.fence += 1
+    job.save(update_fields=["state", "code", "settled_at", "is_redrive", "is_suspect", "fence"])
+    draft.job, draft.send_at, draft.held_by, draft.sent_on = None, None, "", None
+    state = ACTS[Act.RECALL][1]
+    assert state is not None
+    draft.state = state
