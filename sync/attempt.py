@@ -36,6 +36,7 @@ JITTER_S = 2.0
 
 LOST = Verdict(Outcome.TRANSIENT, Code.CLIENT_ERROR)
 UNUSABLE = Verdict(Outcome.PERMANENT, Code.CLIENT_ERROR)
+NOT_LOOKED_AT = Verdict(Outcome.DEFERRED, Code.CLIENT_ERROR, wait_s=60.0)
 OVERTAKEN = Verdict(Outcome.PERMANENT, Code.OVERTAKEN)
 
 

@@ -105,7 +105,8 @@ def revive(ids: Collection[UUID], *, now: datetime, look_first: bool = True) -> 
     """Give dead jobs one more try; return those that were dead. Inside the caller's transaction.
 
     look_first: ask GoHighLevel whether it is done already before sending; without, send at once, which for
-    what cannot be repeated is a person's decision. What was discarded before its first try has not been sent.
+    what cannot be repeated is a person's decision. What was discarded or refused before its first try has not
+    been sent.
     """
     revived = SyncJob.objects.filter(pk__in=ids, state=State.DEAD)
     locked = set(revived.order_by("position").select_for_update().values_list("pk", flat=True))
@@ -114,7 +115,7 @@ def revive(ids: Collection[UUID], *, now: datetime, look_first: bool = True) -> 
         cause="",
         tries=backoff.MOST_TRIES - 1,
         lookups=0,
-        is_lookup=~Q(cause=Cause.WITHDRAWN, tries=0) if look_first else False,
+        is_lookup=~Q(cause__in=[Cause.WITHDRAWN, Cause.REFUSED], tries=0) if look_first else False,
         is_redrive=True,
         is_suspect=False,
         next_at=now,

@@ -29,6 +29,7 @@ from sync import (
 )
 from sync.attempt import Ended, Past
 from sync.database_thread import DatabaseThread
+from sync.drafts import departure
 from sync.ghl.transport import Carrier
 from sync.kill_switch import Gate
 from sync.mass_send import watch
@@ -137,16 +138,19 @@ class Lane:
                     await self._database(self._look_out, False)
             jobs = await self._database(queue.claim, now=now, most=most, suspects=self._recovers)
             overtaken = await self._overtaken(jobs)
+            held = await self._held(jobs, now)
             pasts = {job.id: await self._past(job) for job in jobs if job.is_lookup}
         except (OperationalError, InterfaceError) as error:
             # Whatever was claimed comes back with its lease.
             log.warning("lane_without_database", error=type(error).__name__)
             self._claim_at = time.monotonic() + _AGAIN_S
             return
-        self._gate.expect(sum(job.operation == kill_switch.OPERATION for job in jobs))
+        self._gate.expect(sum(job.operation == kill_switch.OPERATION and job.id not in held for job in jobs))
         for job in jobs:
             if job.id in overtaken:
                 self._take(recovery.overtaken(job, wholly=overtaken[job.id], now=now))
+            elif job.id in held:
+                self._take(held[job.id])
             else:
                 self._begin(job, pasts.get(job.id))
         if len(jobs) < most:
@@ -163,6 +167,25 @@ class Lane:
     async def _overtaken(self, jobs: list[Claimed]) -> dict[UUID, bool]:
         revived = [job.id for job in jobs if job.is_redrive]
         return await self._database(superseding.by_done, revived) if revived else {}
+
+    async def _held(self, jobs: list[Claimed], now: datetime) -> dict[UUID, Ended]:
+        """Return the messages of drafts that may not leave now, and how they end."""
+        messages = [job for job in jobs if job.operation == kill_switch.OPERATION and not job.is_lookup]
+        if not messages:
+            return {}
+        try:
+            return await self._database(departure.held, messages, now=now)
+        except (OperationalError, InterfaceError):
+            raise
+        except Exception:
+            log.exception("drafts_not_looked_at", jobs=len(messages))
+        if len(messages) == 1:
+            # Where nobody can tell, it does not leave.
+            return {messages[0].id: attempt.unsent(messages[0], attempt.NOT_LOOKED_AT, now=now)}
+        held: dict[UUID, Ended] = {}
+        for one in messages:
+            held |= await self._held([one], now)
+        return held
 
     async def _past(self, job: Claimed) -> Past:
         return await self._database(attempt_log.past, job.id, job.location_id, job.operation, job.created_at)

@@ -15,6 +15,8 @@ from django.utils import timezone
 
 from sync import attempt_log
 from sync.dead_letters import letters
+from sync.drafts import delivery
+from sync.drafts.delivery import End
 from sync.transitions import State
 from trainu.personal_data import Place, register
 
@@ -70,6 +72,7 @@ def erase(contact_id: str) -> int:
         erased: list[tuple[UUID, str]] = cursor.fetchall()
     if ended := {id: State.SUPERSEDED for id, was in erased if was != State.SUCCEEDED}:
         letters.ended(ended, now=now)
+        delivery.ended({id: End(state) for id, state in ended.items()}, now=now)
     return len(erased)
 
 

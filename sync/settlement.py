@@ -2,7 +2,7 @@
 
 The rules: jobs, attempts, dead letters, budgets, breakers and the signals commit together or not at all. A
 job whose lease was lost is left to whoever has it now; that it was tried is kept all the same. Rows are
-locked in the order jobs, kill switch, budgets, breakers, locations.
+locked in the order jobs, kill switch, budgets, breakers, locations, drafts.
 """
 
 from collections.abc import Iterable, Sequence
@@ -14,6 +14,8 @@ from sync.attempt import Ended
 from sync.breaker import Seen
 from sync.dead_letters import letters
 from sync.dead_letters.death import Death
+from sync.drafts import delivery
+from sync.drafts.delivery import End
 from sync.ghl import words
 from sync.ghl.errors import Outcome, Verdict
 from sync.ghl.response import Answer
@@ -39,6 +41,7 @@ def settle(ended: Sequence[Ended], *, now: datetime) -> set[UUID]:
     _note_limits(ended, now)
     breaker.note(_seen(ended), now=now)
     _hold_locations(ended, now)
+    _tell_drafts(ours, now)
     told = [_told(one, is_overtaken=one.job.id in overtaken, now=now) for one in ours]
     if told:
         signals.attempts_ended.send(sender=None, attempts=told)
@@ -106,6 +109,15 @@ def _tell_mirror(ours: Sequence[Ended], now: datetime) -> None:
         contacts.made(made, now=now)
     for location_id, ids in sorted(booked.items()):
         appointments.ours(location_id, ids, now=now)
+
+
+def _tell_drafts(ours: Sequence[Ended], now: datetime) -> None:
+    ends = {
+        one.job.id: End(one.next.state, one.next.cause or "")
+        for one in ours
+        if one.job.operation == kill_switch.OPERATION and one.next.state is not State.WAITING
+    }
+    delivery.ended(ends, now=now)
 
 
 def _note_limits(ended: Iterable[Ended], now: datetime) -> None:

@@ -18,6 +18,7 @@ from sync import jobs, signals
 from sync.dead_letters import moves, wording
 from sync.dead_letters.letters import TARGET_KIND
 from sync.dead_letters.refusal import Refused
+from sync.drafts import delivery
 from sync.ghl.operations.misfits import Misfit
 from sync.models import DeadLetter, SyncJob
 from sync.signals import Act
@@ -126,6 +127,8 @@ def redrive_with_changes(
     SyncJob.objects.filter(pk=copy.job_id).update(replaces=job, is_redrive=True)
     SyncJob.objects.filter(pk=job.pk).update(state=SyncJob.State.SUPERSEDED, cause="", settled_at=now)
     DeadLetter.objects.filter(pk=letter_id).update(job=copy.job_id, state=DeadLetter.State.REDRIVING)
+    if job.operation == jobs.MESSAGE:
+        delivery.replaced(job.pk, copy.job_id, payload)
     fields = {"fields": (None, ", ".join(changed.names)), "job": (job.pk, copy.job_id)}
     act = Act("dead_letter.change", TARGET_KIND, str(letter_id), why, by, fields)
     signals.acted.send(sender=None, acts=[act])

@@ -58,6 +58,9 @@ class Code(StrEnum):
     RATE_LIMITED = "rate_limited"
     QUOTA_EXHAUSTED = "quota_exhausted"
     KILL_SWITCH = "kill_switch"
+    # Of a draft's message, that was held back before it was begun.
+    QUIET_HOURS = "quiet_hours"
+    DAILY_CAP = "daily_cap"
 
     UNUSABLE_TOKEN = "unusable_token"
     UNAUTHORIZED = "unauthorized"
@@ -68,6 +71,8 @@ class Code(StrEnum):
 
     TARGET_GONE = "target_gone"
     OVERTAKEN = "overtaken"
+    OPTED_OUT = "opted_out"
+    DISMISSED = "dismissed"
     DUPLICATE = "duplicate"
     STATUS_400 = "status_400"
     STATUS_403 = "status_403"

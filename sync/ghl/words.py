@@ -67,6 +67,14 @@ _PLAIN: dict[Code, tuple[str, str]] = {
         "The kill switch is on, so the message was taken back before it left.",
         "Nothing to do: it goes when somebody turns the switch off. That costs it no try.",
     ),
+    Code.QUIET_HOURS: (
+        "It is night where the client is, so the message was not sent.",
+        "Nothing to do: it goes in their morning. That costs it no try.",
+    ),
+    Code.DAILY_CAP: (
+        "The client has had as many messages as they may get in a day.",
+        "Nothing to do: it goes on their next day. That costs it no try.",
+    ),
     Code.UNUSABLE_TOKEN: ("The location's token is empty or damaged.", _TOKEN),
     Code.UNAUTHORIZED: ("GoHighLevel does not accept the location's token (any more).", _TOKEN),
     Code.MISSING_SCOPE: (
@@ -92,6 +100,14 @@ _PLAIN: dict[Code, tuple[str, str]] = {
     Code.OVERTAKEN: (
         "Part of what this job sets was set again by a newer job that is done.",
         "Send it again with only those fields that are still wanted, or discard it.",
+    ),
+    Code.OPTED_OUT: (
+        "The client does not want such messages: they wrote so, or do-not-disturb is on in GoHighLevel.",
+        "Discard its letter, and reach the client in another way. It goes only if they want messages again.",
+    ),
+    Code.DISMISSED: (
+        "Its draft was dismissed in the meantime, so the message was not sent.",
+        "Nothing to do.",
     ),
     Code.DUPLICATE: (
         "Another contact in GoHighLevel already has this email address or phone number.",

@@ -16,11 +16,13 @@ from sync import signals
 from sync.dead_letters import burial, letters, moves, wording
 from sync.dead_letters.death import Death
 from sync.dead_letters.refusal import Refused
+from sync.drafts import delivery
+from sync.drafts.delivery import End
 from sync.ghl.errors import Code
 from sync.held_messages.chosen import Chosen
 from sync.models import DeadLetter, KillSwitch
 from sync.signals import Act
-from sync.transitions import Cause
+from sync.transitions import Cause, State
 from trainu.transactions import atomic_retry
 
 # As many messages as one person may have sent from the dead letters.
@@ -119,6 +121,7 @@ def _bury(done: list[tuple[UUID, str]], why: str, by: str, now: datetime) -> Non
     letters.died(deaths, now=now)
     of_them = DeadLetter.objects.filter(job__in=[id for id, _ in done]).values_list("pk", flat=True)
     moves.discard(list(of_them), why, by=by, now=now)
+    delivery.ended({id: End(State.DEAD, cause) for id, _ in done}, now=now)
 
 
 def _decided(
