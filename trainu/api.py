@@ -21,7 +21,9 @@ from observability.api import alert_rules, dashboards, events, health, incidents
 from sync.api import (
     bulk_operations,
     dead_letters,
+    drafts,
     held_messages,
+    insights,
     jobs,
     kill_switch,
     letter_groups,
@@ -83,6 +85,8 @@ api.add_router("/dead-letters/groups", letter_groups.router)
 api.add_router("/dead-letters/views", letter_views.router)
 api.add_router("/bulk-operations", bulk_operations.router)
 api.add_router("/reconciliations", reconciliations.router)
+api.add_router("/drafts", drafts.router)
+api.add_router("/insights", insights.router)
 
 
 @api.exception_handler(Problem)

@@ -6,16 +6,13 @@ The rule: 202 means committed. An answer holds ids, states and codes; a person's
 from typing import Annotated, Any
 from uuid import UUID
 
-import orjson
 from django.db import transaction
 from django.http import HttpRequest
 from django.utils import timezone
 from ninja import Query, Router, Status
-from ninja.errors import ValidationError as InvalidRequest
-from pydantic import ValidationError
 
 from sync import job_search, jobs, retrying
-from sync.api import job_shapes
+from sync.api import bodies, job_shapes
 from sync.api.job_shapes import (
     JobDetail,
     JobLine,
@@ -65,7 +62,7 @@ def enqueue(request: HttpRequest) -> Status[dict[str, Any]]:
     The same idempotency_key again is the same job, and `duplicate` says so; with another operation or
     payload it is 409. What is wrong with a payload is 422, and names the fields.
     """
-    wanted = _read(request)
+    wanted = bodies.read(request, NewJob, most_bytes=MAX_BYTES, what="A job")
     try:
         with transaction.atomic():
             taken = jobs.enqueue(
@@ -167,20 +164,3 @@ def retry_job_now(request: HttpRequest, job_id: UUID, wanted: Reason) -> dict[st
 def operations(request: HttpRequest) -> list[dict[str, Any]]:
     """Return every operation with its payload's JSON Schema."""
     return [job_shapes.operation(kind) for _, kind in sorted(OPERATIONS.items())]
-
-
-def _read(request: HttpRequest) -> NewJob:
-    """Return what the body asks for; one that declares itself too large is refused unread."""
-    if int(request.META.get("CONTENT_LENGTH") or 0) > MAX_BYTES or len(request.body) > MAX_BYTES:
-        raise Problem(413, "body_too_large", f"A job holds up to {MAX_BYTES // 1024} KiB.")
-    if request.headers.get("Content-Encoding", "").strip().lower() not in {"", "identity"}:
-        raise Problem(415, "unsupported_encoding", "Send the body as it is, without Content-Encoding.")
-    try:
-        document = orjson.loads(request.body)
-    except orjson.JSONDecodeError:
-        raise Problem(400, "malformed_json", "The body is no JSON. Send an object in UTF-8.") from None
-    try:
-        return NewJob.model_validate(document)
-    except ValidationError as error:
-        faults = error.errors(include_url=False, include_input=False, include_context=False)
-        raise InvalidRequest([dict(fault) for fault in faults]) from None

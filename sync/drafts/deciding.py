@@ -1,7 +1,8 @@
 """What a person decides about a draft: approve, recall, write anew, snooze, dismiss.
 
 The rules: a decision is made under the draft's lock, for the state that it is in then, and is in the audit
-log with it. Who may see a draft is not asked here: `visible` finds it for whoever asks.
+log with it. Who may see a draft is not asked here: `visible` finds it for whoever asks. An app may say for
+whom it decides (`acting`); what is not to be found then raises Draft.DoesNotExist.
 """
 
 from collections.abc import Sequence
@@ -10,7 +11,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from sync import jobs, signals
-from sync.drafts import delivery, recalling, told
+from sync.drafts import acting, delivery, recalling, told
 from sync.drafts.recalling import TARGET
 from sync.drafts.refusal import Refused
 from sync.drafts.states import ACTS, Act, allows
@@ -190,7 +191,8 @@ def dismiss(draft_id: UUID, *, reason: str, by: str, now: datetime) -> Draft:
 
 
 def _locked(draft_id: UUID, act: Act) -> Draft:
-    draft = Draft.objects.select_for_update(of=("self",)).select_related("location").get(pk=draft_id)
+    reached = acting.reached().select_for_update(of=("self",)).select_related("location")
+    draft = reached.get(pk=draft_id)
     if not allows(draft.state, act):
         raise Refused("wrong_state", f"It is not possible now: {draft.get_state_display().lower()}.")
     return draft
@@ -211,7 +213,8 @@ def _tell(
     reason: str = "",
     changes: dict[str, tuple[object, object]] | None = None,
 ) -> None:
-    done = signals.Act(f"draft.{act.value}", TARGET, str(draft.pk), reason, actor=by, changes=changes or {})
+    changed = {**(changes or {}), **acting.changes()}
+    done = signals.Act(f"draft.{act.value}", TARGET, str(draft.pk), reason, actor=by, changes=changed)
     signals.acted.send(sender=None, acts=[done])
 
 
