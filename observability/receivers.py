@@ -16,7 +16,16 @@ from django.db import connection
 from django.db.backends.signals import connection_created
 from django.db.models.signals import post_migrate, post_save
 
-from observability import counters, definitions, heartbeats, sync_receivers, task_context, tasks, timings
+from observability import (
+    counters,
+    definitions,
+    draft_receivers,
+    heartbeats,
+    sync_receivers,
+    task_context,
+    tasks,
+    timings,
+)
 from observability.alerts import channels, rules
 from observability.alerts.channels import secrets
 from observability.audit import receivers as audited
@@ -80,6 +89,7 @@ def connect() -> None:
     # First, and not behind `telemetry`: what cannot be audited must not happen, and so nobody tells of it.
     audited.connect()
     sync_receivers.connect()
+    draft_receivers.connect()
     personal_data.use_redactor(redact)
     user_logged_in.connect(on_login, dispatch_uid="observability.on_login")
     post_save.connect(on_user_saved, sender=get_user_model(), dispatch_uid="observability.on_user_saved")

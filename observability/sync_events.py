@@ -55,20 +55,20 @@ def of_attempt(one: AttemptEnded) -> Occurrence | None:
 def of_webhook(one: WebhookStored) -> Occurrence:
     """Return webhook_received."""
     event = WebhookReceived(
-        webhook_id=one.webhook_id if _ID.fullmatch(one.webhook_id) else _hash(one.webhook_id, 16).hex(),
+        webhook_id=one.webhook_id if _ID.fullmatch(one.webhook_id) else hashed(one.webhook_id, 16).hex(),
         location_id=one.location_id,
         topic=one.topic,
         contact_id=one.contact_id if one.contact_id and _ID.fullmatch(one.contact_id) else None,
-        duration_ms=_milliseconds(one.duration_ms),
+        duration_ms=milliseconds(one.duration_ms),
     )
-    uuid = _uuid(one.received_at, int.from_bytes(_hash(f"webhook {one.webhook_id}", 10)))
+    uuid = event_uuid(one.received_at, int.from_bytes(hashed(f"webhook {one.webhook_id}", 10)))
     return Occurrence(event, f"location:{one.location_id}", one.received_at, uuid, one.correlation_id or None)
 
 
 def of_lead(one: LeadAppeared) -> Occurrence:
     """Return lead_created; a contact appears once, whenever it is said to have been added."""
-    event = LeadCreated(client_id=one.contact_id, location_id=one.location_id, source=_word(one.source))
-    uuid = _uuid(None, int.from_bytes(_hash(f"lead {one.location_id} {one.contact_id}", 10)))
+    event = LeadCreated(client_id=one.contact_id, location_id=one.location_id, source=word(one.source))
+    uuid = event_uuid(None, int.from_bytes(hashed(f"lead {one.location_id} {one.contact_id}", 10)))
     return Occurrence(event, f"client:{one.contact_id}", one.at, uuid, one.correlation_id or None)
 
 
@@ -102,7 +102,7 @@ def _shared(one: AttemptEnded) -> dict[str, Any]:
         "location_id": one.location_id,
         "operation": one.operation,
         "attempt": one.number,
-        "duration_ms": _milliseconds(one.duration_ms),
+        "duration_ms": milliseconds(one.duration_ms),
     }
 
 
@@ -116,7 +116,7 @@ def _change(one: BookingChanged) -> Event:
     }
     match one.change:
         case "scheduled":
-            return BookingScheduled(**shared, duration_min=_minutes(one), source=_word(one.source))
+            return BookingScheduled(**shared, duration_min=_minutes(one), source=word(one.source))
         case "confirmed":
             return BookingConfirmed(**shared)
         case "rescheduled":
@@ -126,25 +126,27 @@ def _change(one: BookingChanged) -> Event:
         case "no_show":
             return NoShow(**shared)
         case "canceled":
-            return BookingCanceled(**shared, reason=_word(one.reason))
+            return BookingCanceled(**shared, reason=word(one.reason))
 
 
 def _of_try(one: AttemptEnded) -> UUID:
     # A job's id is random already, so nothing need be hashed: there are thousands of these a second.
-    return _uuid(one.started_at, (one.number & 0xFFF) << 64 | one.job_id.int & _LOW_62)
+    return event_uuid(one.started_at, (one.number & 0xFFF) << 64 | one.job_id.int & _LOW_62)
 
 
-def _uuid(at: datetime | None, bits: int) -> UUID:
+def event_uuid(at: datetime | None, bits: int) -> UUID:
     """Return a UUID of version 8: milliseconds first as in version 7, so that an index stays dense."""
     time_ms = round(at.timestamp() * 1000) if at else 0
     return UUID(int=time_ms << 80 | 8 << 76 | (bits >> 64 & 0xFFF) << 64 | 2 << 62 | bits & _LOW_62)
 
 
-def _hash(text: str, length: int) -> bytes:
+def hashed(text: str, length: int) -> bytes:
+    """Return so many bytes that stand for a text."""
     return blake2b(text.encode(), digest_size=length).digest()
 
 
-def _word(text: str | None) -> str | None:
+def word(text: str | None) -> str | None:
+    """Return a text in lower case where it is a word of the catalog, else None."""
     lowered = (text or "").lower()
     return lowered if _WORD.fullmatch(lowered) else None
 
@@ -154,7 +156,8 @@ def _seconds(span: timedelta) -> float:
     return min(max(round(span.total_seconds(), 3), 0.0), _LONGEST_S)
 
 
-def _milliseconds(duration_ms: float) -> float:
+def milliseconds(duration_ms: float) -> float:
+    """Return a duration within the bounds of the catalog."""
     return min(max(round(duration_ms, 3), 0.0), _LONGEST_MS)
 
 

@@ -52,7 +52,7 @@ T = TypeVar("T")
 @telemetry
 def on_attempts_ended(attempts: Sequence[AttemptEnded], **_signal: Any) -> None:
     """Attempts have ended: sync_ok, sync_retry, sync_dropped. What was put off at no cost is counted."""
-    _store(attempts, of_attempt)
+    store(attempts, of_attempt)
     put_off = Tally(
         (one.code, one.ended_at) for one in attempts if one.state == "waiting" and one.outcome in _PUT_OFF
     )
@@ -64,19 +64,19 @@ def on_attempts_ended(attempts: Sequence[AttemptEnded], **_signal: Any) -> None:
 @telemetry
 def on_webhooks_stored(webhooks: Sequence[WebhookStored], **_signal: Any) -> None:
     """Webhooks have come in: webhook_received."""
-    _store(webhooks, of_webhook)
+    store(webhooks, of_webhook)
 
 
 @telemetry
 def on_leads_appeared(leads: Sequence[LeadAppeared], **_signal: Any) -> None:
     """Contacts have appeared: lead_created."""
-    _store(leads, of_lead)
+    store(leads, of_lead)
 
 
 @telemetry
 def on_bookings_changed(bookings: Sequence[BookingChanged], **_signal: Any) -> None:
     """Appointments have changed: booking_scheduled and the others."""
-    _store(bookings, of_booking)
+    store(bookings, of_booking)
 
 
 @telemetry
@@ -148,7 +148,8 @@ def _count(put_off: Tally[tuple[str, datetime]]) -> None:
         counters.add(Counter.SYNC_DEFERRED, code, attempts, now=ended_at)
 
 
-def _store(told: Iterable[T], made: Callable[[T], Occurrence | None]) -> None:
+def store(told: Iterable[T], made: Callable[[T], Occurrence | None]) -> None:
+    """Store what was told as events, in one statement; what cannot be one is left out, and logged."""
     occurrences: list[Occurrence] = []
     refused: list[ValueError] = []
     for one in told:

@@ -59,6 +59,19 @@ def report(
         _busy.here = False
 
 
+def count(exception: BaseException) -> None:
+    """Count an exception of a kind that was reported a moment ago: no log line, and nothing to Sentry."""
+    if not apps.ready or is_busy() or is_reported(exception):
+        return
+    _busy.here = True
+    try:
+        _count(exception, None, None)
+    except Exception:  # noqa: BLE001 - whoever counts must not break who works
+        return
+    finally:
+        _busy.here = False
+
+
 def note(exception: BaseException | None, line: Line) -> None:
     """Count and send what somebody has just logged as an error."""
     if not apps.ready or is_busy() or is_reported(exception):

@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from django.db import connection
-from django.urls import reverse
+from django.urls import NoReverseMatch, reverse
 
 from observability.alerts.measures import OTHERS, Link, Measure, Said
 from observability.counters import Counter
@@ -108,13 +108,28 @@ def _of_code(group: str) -> list[Link]:
     ]
 
 
+def _failed_drafts(_group: str) -> list[Link]:
+    try:
+        return [("AI Inbox: drafts that failed", f"{reverse('admin:sync_inbox')}?tab=failed")]
+    except NoReverseMatch:
+        return []
+
+
 MEASURES = (
     Measure(
         "sync_failure_rate", "rate", "share", "Jobs given up, of jobs settled", sync_failures, "admin:errors"
     ),
     Measure("error_rate", "rate", "share", "Errors, of requests and attempts", errors, "admin:errors"),
     Measure("query_time", "rate", "share", "Queries slower than two seconds", slow_queries, "admin:logs"),
-    Measure("draft_failure_rate", "rate", "share", "Attempts at a draft that failed", drafts, "admin:errors"),
+    Measure(
+        "draft_failure_rate",
+        "rate",
+        "share",
+        "Attempts at a draft that failed",
+        drafts,
+        "admin:errors",
+        pages=_failed_drafts,
+    ),
     # Nobody waits for the end of the minute.
     Measure(
         "sev1_fault",
