@@ -28,6 +28,7 @@ _KINDS = {
     "webhook": "webhook",
     "job": "job",
     "event": "event",
+    "draft": "draft",
 }
 _WITH_KIND = re.compile(rf"(?P<kind>{'|'.join(map(re.escape, _KINDS))})\s*#?\s*(?P<text>\S+)", re.I)
 _NUMBER = re.compile(r"[0-9]{1,18}", re.ASCII)
@@ -40,7 +41,7 @@ _FAR_FUTURE_MS = 2**47
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What was entered. kind: letter, bulk, webhook, job or event where that was said, else empty."""
+    """What was entered. kind: letter, bulk, webhook, job, draft or event where that was said, else empty."""
 
     kind: str
     text: str
@@ -170,6 +171,13 @@ def _bulks(asked: Asked) -> list[Record]:
     return found.bulk(asked.number) if asked.is_of("bulk") and asked.number is not None else []
 
 
+def _drafts(asked: Asked) -> list[Trail]:
+    told = found.draft(asked.uuid) if asked.is_of("draft") and asked.uuid else []
+    if asked.kind or not asked.text:
+        return told
+    return told + found.drafts_under(asked.text, MOST + 1) + found.drafts_about(asked.text, MOST + 1)
+
+
 def _contacts(asked: Asked) -> list[Record]:
     return [] if asked.kind else found.contacts(asked.text)
 
@@ -213,6 +221,7 @@ PLACES = (
     Place("webhooks", "sync.view_webhook", _webhooks),
     Place("dead letters", "sync.view_deadletter", _letters, _letter_records),
     Place("bulk operations", "sync.view_bulkoperation", _bulk_jobs, _bulks),
+    Place("drafts", "sync.view_draft", _drafts),
     Place("contacts", "sync.view_contactstate", records=_contacts),
     Place("appointments", "sync.view_appointmentstate", records=_appointments),
     Place("events", "observability.view_event", _events),

@@ -20,6 +20,8 @@ LEVEL_TONES = {"error": "bad", "warn": "warn"}
 _DETAIL_CHARACTERS = 4_000
 _OUTCOME_TONES = {"transient": "warn", "ambiguous": "warn", "permanent": "bad", "configuration": "bad"}
 _STATE_TONES = {"dead": "bad", "succeeded": "ok", "done": "ok", "recovered": "ok", "discarded": "warn"}
+_DRAFT_TONES = {"failed": "bad", "undelivered": "bad", "sent": "ok", "dismissed": "warn"}
+_CALL_TONES = {"transient": "warn", "permanent": "bad", "lost": "warn"}
 _BULK_TONES = {"Recovered": "ok", "Failed again, same cause": "bad", "Failed again, new cause": "bad"}
 
 
@@ -135,6 +137,51 @@ def bulk_operations(correlation_id: str, since: datetime, most: int) -> list[Mom
     ]
 
 
+def drafts(correlation_id: str, since: datetime, most: int) -> list[Moment]:
+    """Return the drafts that were asked for under an id, as they stand now, when approved and when sent."""
+    with bounded(trace.TIME_LIMIT_MS):
+        found = traced.drafts(correlation_id, since, most)
+    told = [moment for one in found for moment in _of_draft(one) if moment.at >= since]
+    return sorted(told, key=lambda moment: moment.at)[-most:]
+
+
+def model_calls(correlation_id: str, since: datetime, most: int) -> list[Moment]:
+    """Return the calls of the language model for the drafts that were asked for under an id."""
+    with bounded(trace.TIME_LIMIT_MS):
+        found = traced.calls(correlation_id, since, most)
+    return [
+        Moment(
+            at=one.began_at,
+            kind="Model call",
+            title=_words(one.outcome, one.code),
+            detail=_of_call(one),
+            url=_page("admin:sync_draft", one.draft_id),
+            tone=_CALL_TONES.get(one.outcome, ""),
+        )
+        for one in found
+    ]
+
+
+def _of_draft(one: traced.DraftSeen) -> list[Moment]:
+    url = _page("admin:sync_draft", one.draft_id)
+    name = f"Draft {one.draft_id}"
+    tone = _DRAFT_TONES.get(one.state, "")
+    standing = f"{one.kind}, {one.channel}: {_words(one.state, one.code)}"
+    told = [Moment(one.created_at, "Draft", standing, name, url, tone)]
+    if one.approved_at:
+        told.append(Moment(one.approved_at, "Draft", "approved", name, url, "", one.approved_by))
+    if one.sent_at:
+        told.append(Moment(one.sent_at, "Draft", "sent", name, url, "ok"))
+    return told
+
+
+def _of_call(one: traced.CallSeen) -> str:
+    facts = [f"try {one.number} of round {one.round}", f"draft {one.draft_id}"]
+    facts += [f"{one.duration_ms:,.0f} ms"] if one.duration_ms is not None else []
+    facts += [one.model] if one.model else []
+    return ", ".join(facts)
+
+
 def _of_letter(one: buried.LetterSeen) -> list[Moment]:
     url = _page("admin:sync_deadletter_change", one.letter_id)
     name = f"Dead letter {one.letter_id}"
@@ -181,3 +228,5 @@ trace.register(Source("attempts of sync jobs", "sync.view_syncattempt", attempts
 trace.register(Source("webhooks", "sync.view_webhook", webhooks, timedelta(days=90)))
 trace.register(Source("dead letters", "sync.view_deadletter", letters, timedelta(days=400)))
 trace.register(Source("bulk operations", "sync.view_bulkoperation", bulk_operations, timedelta(days=400)))
+trace.register(Source("drafts", "sync.view_draft", drafts, timedelta(days=400)))
+trace.register(Source("calls of the language model", "sync.view_draft", model_calls, timedelta(days=400)))

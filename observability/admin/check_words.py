@@ -113,6 +113,7 @@ CHECKS = {
     "dead_letters": Words(
         "Dead letters", "dead letters wait for somebody", "admin:sync_causegroup_changelist"
     ),
+    "drafts": Words("Drafts", "drafts wait to be written", "admin:sync_inbox"),
 }
 
 

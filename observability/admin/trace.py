@@ -28,6 +28,12 @@ _TONES = {
     "waiting": "info",
     "leased": "info",
     "redriving": "info",
+    "writing": "info",
+    "review": "info",
+    "scheduled": "info",
+    "sent": "ok",
+    "failed": "bad",
+    "undelivered": "bad",
 }
 
 

@@ -10,7 +10,7 @@ from observability.health.finding import Finding, Report, Status
 from observability.health.keeping import AUDIT_VERIFIED_WITHIN, check_audit, check_logs, check_retention
 from observability.health.monitoring import CRITICAL, TIME_LIMIT_S, Check, Monitor
 from observability.health.outside import check_ghl, check_posthog, check_sentry
-from observability.health.synchronising import check_dead_letters, check_sync
+from observability.health.synchronising import check_dead_letters, check_drafts, check_sync
 from observability.health.workers import LANE_SILENT, check_rollups, check_workers
 
 __all__ = [
@@ -29,6 +29,7 @@ __all__ = [
     "check_channels",
     "check_database",
     "check_dead_letters",
+    "check_drafts",
     "check_ghl",
     "check_logs",
     "check_migrations",
@@ -61,6 +62,7 @@ ALL: dict[str, Check] = {
     "logs": check_logs,
     "sync": check_sync,
     "dead_letters": check_dead_letters,
+    "drafts": check_drafts,
 }
 
 monitor = Monitor()

@@ -9,7 +9,7 @@ from datetime import datetime
 from prometheus_client.core import Metric
 
 from observability.metrics.families import age_s, gauge, gauges
-from sync.stats import answering, dead_letters, flight, held, kill_switch, neglected, queues
+from sync.stats import answering, dead_letters, drafts, flight, held, kill_switch, neglected, queues
 from sync.stats.queues import MOST, Count
 
 _UP_TO = f"Counted up to {MOST:,}; {MOST + 1} means more."
@@ -114,6 +114,31 @@ def messages(now: datetime) -> Iterator[Metric]:
         "messages_held",
         f"Messages that are due and wait for the kill switch. Counted up to {kill_switch.MOST:,}.",
         switch.held.number,
+    )
+
+
+def drafted(now: datetime) -> Iterator[Metric]:
+    """Drafts that are not over, and how late they are."""
+    found = drafts.look(now=now)
+    yield gauges(
+        "drafts",
+        "Drafts: to be written, in hand, lost with the worker that had them, to be reviewed, failed, approved"
+        f" and to be sent, or not taken by GoHighLevel. {_UP_TO}",
+        ["state"],
+        {
+            ("waiting",): _number(found.waiting),
+            ("in_hand",): _number(found.writing),
+            ("lost",): _number(found.lost),
+            ("review",): _number(found.review),
+            ("failed",): _number(found.failed),
+            ("scheduled",): _number(found.scheduled),
+            ("undelivered",): _number(found.undelivered),
+        },
+    )
+    yield gauge(
+        "drafts_late_seconds",
+        "For how long the first draft has waited that could have been written; missing without a model.",
+        age_s(found.late_since, now) if found.is_on else None,
     )
 
 

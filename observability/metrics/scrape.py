@@ -36,6 +36,7 @@ PARTS: dict[str, Part] = {
     "dead_letters": of_sync.letters,
     "locations": of_sync.locations,
     "messages": of_sync.messages,
+    "drafts": of_sync.drafted,
     "forwarding": of_observer.forwarding,
     "rollups": of_observer.rollups,
     "workers": of_observer.workers,

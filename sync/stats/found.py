@@ -18,6 +18,7 @@ from sync.models import (
     BulkOperation,
     ContactState,
     DeadLetter,
+    Draft,
     Location,
     SyncJob,
     Webhook,
@@ -31,6 +32,7 @@ _MOST_LOCATIONS = 2_000
 _OF_A_JOB = ("operation", "state", "location_id", "created_at", "correlation_id")
 # An order that no index serves: PostgreSQL might follow one through all webhooks instead of the id's.
 _NEWEST = ExpressionWrapper(F("received_at") + timedelta(0), output_field=DateTimeField()).desc()
+_ASKED = ExpressionWrapper(F("created_at") + timedelta(0), output_field=DateTimeField()).desc()
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +132,23 @@ def bulk(number: int) -> list[Record]:
     return [Record("sync_bulkoperation", one.pk, f"Bulk operation {one.pk}") for one in rows]
 
 
+def draft(draft_id: UUID) -> list[Trail]:
+    """Return a draft by its id."""
+    return _drafts(Draft.objects.filter(pk=draft_id), 1)
+
+
+def drafts_under(correlation_id: str, most: int) -> list[Trail]:
+    """Return the newest drafts that were asked for under a correlation id."""
+    return _drafts(Draft.objects.filter(correlation_id=correlation_id), most)
+
+
+def drafts_about(person_id: str, most: int) -> list[Trail]:
+    """Return the newest drafts for a client, by TrainU's id or by GoHighLevel's."""
+    of_contact = Draft.objects.filter(contact_id=person_id)
+    of_client = Draft.objects.filter(client_id=person_id)
+    return [trail for rows in (of_contact, of_client) for trail in _drafts(rows, most)]
+
+
 def contacts(ghl_id: str) -> list[Record]:
     """Return what is known of a contact, one record a location."""
     rows = ContactState.objects.filter(contact_id=ghl_id)
@@ -165,6 +184,11 @@ def _jobs(rows: QuerySet[SyncJob], most: int, *, order: str = "-position") -> li
 def _webhooks(rows: QuerySet[Webhook], most: int) -> list[Trail]:
     fields = ("topic", "state", "location_id", "received_at", "correlation_id")
     return _trails("Webhook", rows.order_by(_NEWEST).values_list(*fields)[:most])
+
+
+def _drafts(rows: QuerySet[Draft], most: int) -> list[Trail]:
+    fields = ("kind", "state", "location_id", "created_at", "correlation_id")
+    return _trails("Draft", rows.order_by(_ASKED).values_list(*fields)[:most])
 
 
 def _trails(kind: str, rows: Iterable[tuple[str, str, str | None, datetime, str]]) -> list[Trail]:

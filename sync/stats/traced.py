@@ -1,4 +1,4 @@
-"""What sync did under a correlation id: jobs, their attempts, webhooks. Ids, words and times, nobody's data.
+"""What sync did under a correlation id: jobs, their attempts, webhooks, drafts. Ids and times, no data.
 
 The rule: the newest so many, found by an index. Whoever asks for a page sets a limit of time.
 """
@@ -9,7 +9,7 @@ from uuid import UUID
 
 from sync.ghl import words
 from sync.ghl.errors import Code, Outcome, Verdict
-from sync.models import SyncAttempt, SyncJob, Webhook
+from sync.models import Draft, DraftAttempt, SyncAttempt, SyncJob, Webhook
 
 # Of jobs that were enqueued together, the attempts of the newest are told.
 _MOST_JOBS = 500
@@ -70,6 +70,36 @@ class WebhookSeen:
     processed_at: datetime | None
 
 
+@dataclass(frozen=True, slots=True)
+class DraftSeen:
+    """A draft as it stands now. kind, state: in words. code: why it failed last."""
+
+    draft_id: UUID
+    kind: str
+    channel: str
+    state: str
+    code: str
+    round: int
+    created_at: datetime
+    approved_at: datetime | None
+    approved_by: str
+    sent_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class CallSeen:
+    """A call of the language model for a draft. outcome: in words. duration_ms: None while it goes on."""
+
+    draft_id: UUID
+    round: int
+    number: int
+    outcome: str
+    code: str
+    model: str
+    began_at: datetime
+    duration_ms: float | None
+
+
 def jobs(correlation_id: str, since: datetime, most: int) -> list[JobSeen]:
     """Return the newest jobs that were enqueued under an id."""
     found = SyncJob.objects.filter(correlation_id=correlation_id, created_at__gte=since)
@@ -106,6 +136,37 @@ def webhooks(correlation_id: str, since: datetime, most: int) -> list[WebhookSee
     found = Webhook.objects.filter(correlation_id=correlation_id, received_at__gte=since)
     fields = ("pk", "topic", "location_id", "state", "code", "tries", "received_at", "processed_at")
     return [WebhookSeen(*row) for row in found.order_by("-received_at").values_list(*fields)[:most]]
+
+
+def drafts(correlation_id: str, since: datetime, most: int) -> list[DraftSeen]:
+    """Return the newest drafts that were asked for under an id."""
+    found = Draft.objects.filter(correlation_id=correlation_id, created_at__gte=since)
+    return [
+        DraftSeen(
+            one.pk,
+            one.get_kind_display(),
+            one.channel,
+            one.state,
+            one.code,
+            one.round,
+            one.created_at,
+            one.approved_at,
+            one.approved_by,
+            one.sent_at,
+        )
+        for one in found.defer("context", "text", "written_text").order_by("-created_at")[:most]
+    ]
+
+
+def calls(correlation_id: str, since: datetime, most: int) -> list[CallSeen]:
+    """Return the newest calls of the language model for the drafts that were asked for under an id."""
+    asked = Draft.objects.filter(correlation_id=correlation_id, created_at__gte=since)
+    ids = list(asked.order_by("-created_at").values_list("pk", flat=True)[:_MOST_JOBS])
+    if not ids:
+        return []
+    made = DraftAttempt.objects.filter(draft__in=ids, began_at__gte=since).order_by("-began_at")
+    fields = ("draft_id", "round", "number", "outcome", "code", "model", "began_at", "duration_ms")
+    return [CallSeen(*row) for row in made.values_list(*fields)[:most]]
 
 
 def _words(*, outcome: str, code: str) -> str:
