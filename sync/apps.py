@@ -11,6 +11,7 @@ class SyncConfig(AppConfig):
         from sync import credentials, datasets, tasks
         from sync import personal as personal_jobs
         from sync.dead_letters import personal as personal_letters
+        from sync.drafts import personal as personal_drafts
         from sync.mirror import personal as personal_mirror
         from sync.webhooks import personal, signature
         from trainu import schedules
@@ -21,5 +22,6 @@ class SyncConfig(AppConfig):
         personal.declare()
         personal_jobs.declare()
         personal_letters.declare()
+        personal_drafts.declare()
         personal_mirror.declare()
         signature.check_configuration()

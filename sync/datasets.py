@@ -11,7 +11,7 @@ from trainu.datasets import Dataset, Partitions, Rows, Table, register
 
 def declare() -> None:
     """Register the datasets of sync; a second call changes nothing."""
-    register(*JOBS, *LETTERS, *WEBHOOKS, *MIRROR)
+    register(*JOBS, *LETTERS, *WEBHOOKS, *MIRROR, *DRAFTS)
 
 
 def _processed() -> Q:
@@ -135,5 +135,41 @@ MIRROR: tuple[Dataset, ...] = (
         default_days=90,
         least_days=7,
         why="the next one begins where the last one came to",
+    ),
+)
+
+DRAFTS: tuple[Dataset, ...] = (
+    Rows(
+        name="drafts",
+        label="Drafts that were sent or dismissed",
+        # Open ones never expire; attempts go with their draft.
+        tables=(Table(model="sync.Draft", at="ended_at"),),
+        default_days=365,
+        least_days=7,
+        why="an idempotency key is remembered for as long as its draft, and a day's cap counts by it",
+    ),
+    Rows(
+        name="messages",
+        label="Messages with clients as GoHighLevel tells of them",
+        tables=(Table(model="sync.Message", at="at"),),
+        default_days=90,
+        least_days=7,
+        why="a draft's page shows what was said before it",
+    ),
+    Rows(
+        name="insights",
+        label="What the agent has found out about clients",
+        tables=(Table(model="sync.Insight", at="created_at"),),
+        default_days=180,
+        least_days=14,
+        why="a weekly digest tells of the week before it",
+    ),
+    Rows(
+        name="trainer_digests",
+        label="Weekly digests of trainers",
+        tables=(Table(model="sync.TrainerDigest", at="created_at"),),
+        default_days=400,
+        least_days=14,
+        why="a week's digest would be made and mailed again",
     ),
 )

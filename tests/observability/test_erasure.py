@@ -183,14 +183,23 @@ EXPECTED = {
 # What sync knows of people; tests of its own plant there.
 ELSEWHERE = {
     "appointment_states",
+    "consents",
     "contact_states",
     "dead_letters",
+    "digest_mentions",
     "discard_reasons",
+    "draft_mentions",
+    "drafts",
     "group_notes",
+    "insight_mentions",
+    "insights",
     "letter_notes",
+    "messages",
     "saved_views",
     "sync_attempts",
     "sync_jobs",
+    "trainer_digests",
+    "trainer_logins",
     "webhooks",
 }
 EVERYWHERE = EXPECTED | dict.fromkeys(ELSEWHERE, 0)
