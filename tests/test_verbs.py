@@ -23,6 +23,7 @@ FROM: dict[str, Role] = {
     "sync.assign_deadletter": OPERATOR,
     "sync.retry_syncjob": OPERATOR,
     "sync.add_savedview": OPERATOR,
+    "sync.work_draft": OPERATOR,
     "observability.reingest_quarantinegroup": OPERATOR,
     "observability.work_incident": OPERATOR,
     "sync.run_bulkoperation": LEAD,

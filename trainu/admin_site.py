@@ -11,8 +11,9 @@ from functools import wraps
 from typing import Any, Literal, TypeVar, cast
 
 from django.contrib import admin
+from django.contrib.auth.models import PermissionsMixin
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, URLResolver, path, reverse
@@ -79,11 +80,12 @@ class TrainuAdminSite(admin.AdminSite):
         self._views: list[tuple[str, View, str]] = []
         self._parts: list[tuple[str, View, str]] = []
         self._overview: list[tuple[Callable[[HttpRequest], Sequence[Card]], str]] = []
-        self._badges: dict[str, Callable[[], int]] = {}
+        self._badges: dict[str, tuple[Callable[[], int], str]] = {}
         self._needs: list[tuple[Callable[[HttpRequest], Sequence[Need]], str]] = []
         self._banners: list[tuple[Callable[[], Sequence[Banner]], str]] = []
         self._histories: list[tuple[Callable[[str, str], Sequence[Moment]], str]] = []
         self._finder: tuple[str, Callable[[HttpRequest], bool]] | None = None
+        self._home: tuple[str, frozenset[str]] | None = None
 
     def register_view(self, route: str, view: View, name: str, *, permission: str = "") -> None:
         """Serve `view` for staff at admin/`route`, as URL name admin:`name`.
@@ -106,9 +108,12 @@ class TrainuAdminSite(admin.AdminSite):
         """Show the cards that `supply` returns on the Overview, to readers who hold `permission`."""
         self._overview.append((supply, permission))
 
-    def register_badge(self, url_name: str, count: Callable[[], int]) -> None:
-        """Show a count beside the sidebar entry `url_name`; it is asked at most twice a minute."""
-        self._badges[url_name] = count
+    def register_badge(self, url_name: str, count: Callable[[], int], *, permission: str = "") -> None:
+        """Show a count beside the sidebar entry `url_name`; it is asked at most twice a minute.
+
+        permission: what a reader must hold, for all readers are told the same number.
+        """
+        self._badges[url_name] = count, permission
 
     def register_need(self, supply: Callable[[HttpRequest], Sequence[Need]], *, permission: str) -> None:
         """Show on the home page what `supply` says that a person has to do, to who holds `permission`."""
@@ -125,6 +130,13 @@ class TrainuAdminSite(admin.AdminSite):
     def register_finder(self, url_name: str, may: Callable[[HttpRequest], bool]) -> None:
         """Put a search box above every page whose GET goes to `url_name` with ?id=, for readers who `may`."""
         self._finder = (url_name, may)
+
+    def register_home(self, url_name: str, permissions: frozenset[str]) -> None:
+        """Lead who holds no other permissions than these from Home to `url_name`: they have one page here.
+
+        Their frame is as small: what is for every member of staff is left out of it.
+        """
+        self._home = url_name, permissions
 
     def needs(self, request: HttpRequest) -> list[Need]:
         """Return what this reader can do something about, the most urgent first, of these the oldest."""
@@ -156,8 +168,12 @@ class TrainuAdminSite(admin.AdminSite):
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
         context = super().each_context(request)
         is_staff = context["has_permission"]
-        context["finder"] = self._finder_url(request) if is_staff else ""
-        context["navigation"] = navigation.menus(request, self._badges) if is_staff else []
+        has_one_page = bool(is_staff and self._only_page(request))
+        context["has_one_page"] = has_one_page
+        context["finder"] = self._finder_url(request) if is_staff and not has_one_page else ""
+        context["navigation"] = (
+            navigation.menus(request, self._counts(request), is_small=has_one_page) if is_staff else []
+        )
         context["banners"] = (
             [banner for supply in self._allowed(self._banners, request) for banner in supply()]
             if is_staff
@@ -165,14 +181,33 @@ class TrainuAdminSite(admin.AdminSite):
         )
         return context
 
+    def _only_page(self, request: HttpRequest) -> str:
+        """Return the address of the one page that a reader has here; empty for everybody else."""
+        if self._home is None or not isinstance(request.user, PermissionsMixin) or request.user.is_superuser:
+            return ""
+        url_name, permissions = self._home
+        held = request.user.get_all_permissions()
+        return reverse(url_name) if held and held <= permissions else ""
+
+    def _counts(self, request: HttpRequest) -> dict[str, Callable[[], int]]:
+        return {
+            url_name: count
+            for url_name, (count, permission) in self._badges.items()
+            if navigation.may(request.user, permission)
+        }
+
     def _finder_url(self, request: HttpRequest) -> str:
         if self._finder is None:
             return ""
         url_name, may = self._finder
         return reverse(url_name) if may(request) else ""
 
-    def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
+    def index(  # type: ignore[override]
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
         """Answer with what needs this reader now, and nothing else."""
+        if only_page := self._only_page(request):
+            return HttpResponseRedirect(only_page)
         asked = self._allowed(self._needs, request)
         needs = {"needs": self.needs(request), "is_asked": bool(asked)}
         return super().index(request, {**needs, **(extra_context or {})})

@@ -161,12 +161,15 @@ def may(user: AbstractBaseUser | AnonymousUser, permission: str) -> bool:
     return user.has_perm(permission) or user.has_perm(permission.replace(".view_", ".change_"))
 
 
-def menus(request: HttpRequest, badges: Mapping[str, Callable[[], int]]) -> list[Menu]:
+def menus(
+    request: HttpRequest, badges: Mapping[str, Callable[[], int]], *, is_small: bool = False
+) -> list[Menu]:
     """Return the sections this reader sees, with the current page marked.
 
-    badges: by URL name, what counts the open items of that page.
+    badges: by URL name, what counts the open items of that page. is_small: without the entries that are for
+    every member of staff.
     """
-    found = [(section, _reachable(section, request)) for section in SECTIONS]
+    found = [(section, _reachable(section, request, is_small)) for section in SECTIONS]
     current = _current(request.path, [url for _, pairs in found for _, url in pairs])
     return [
         Menu(
@@ -180,11 +183,11 @@ def menus(request: HttpRequest, badges: Mapping[str, Callable[[], int]]) -> list
     ]
 
 
-def _reachable(section: Section, request: HttpRequest) -> list[tuple[Item, str]]:
+def _reachable(section: Section, request: HttpRequest, is_small: bool) -> list[tuple[Item, str]]:
     """Return the section's entries that exist and that the reader may open, with their addresses."""
     pairs = []
     for item in section.items:
-        if not may(request.user, item.permission):
+        if (is_small and not item.permission) or not may(request.user, item.permission):
             continue
         try:
             pairs.append((item, reverse(item.url_name)))

@@ -12,6 +12,7 @@ from sync.admin import (
     workflow_address,
 )
 from sync.dead_letters import admin as dead_letters
+from sync.drafts import admin as drafts
 from sync.mirror import admin as mirror
 from sync.reconciliation import admin as reconciliation
 from sync.webhooks import admin as webhook
@@ -19,6 +20,7 @@ from sync.webhooks import admin as webhook
 __all__ = [
     "connecting",
     "dead_letters",
+    "drafts",
     "flight",
     "held",
     "held_messages",

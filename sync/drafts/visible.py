@@ -3,6 +3,7 @@
 The rule: who has no right to all and is no trainer sees none. Permission and trainer are asked, never a role.
 """
 
+from collections.abc import Iterable
 from uuid import UUID
 
 from django.contrib.auth.base_user import AbstractBaseUser
@@ -33,3 +34,15 @@ def drafts(user: AbstractBaseUser | AnonymousUser) -> QuerySet[Draft]:
 def find(user: AbstractBaseUser | AnonymousUser, draft_id: UUID) -> Draft | None:
     """Return a draft that a user sees, with its location; None where there is none, or not for them."""
     return drafts(user).select_related("location").filter(pk=draft_id).first()
+
+
+def readable(user: AbstractBaseUser | AnonymousUser, found: Iterable[Draft]) -> frozenset[UUID]:
+    """Return which of the drafts that a user sees they may read: who works them, and their own trainer.
+
+    Of the others they see what, whose and when, never a text.
+    """
+    shown = list(found)
+    if isinstance(user, PermissionsMixin) and user.has_perm(WORK):
+        return frozenset(draft.pk for draft in shown)
+    trainer_id = trainer_of(user) if shown else ""
+    return frozenset(draft.pk for draft in shown if trainer_id and draft.trainer_id == trainer_id)
