@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from sync import idle_probe
 from sync.dead_letters import impact, ledger, letters, ramp, regrouping
+from sync.drafts import digest
 from sync.drafts import queue as drafts
 from sync.drafts.lane import Lane as DraftLane
 from sync.drafts.llm import asking
@@ -118,6 +119,16 @@ def check_ledger() -> list[str]:
     return list(ledger.check(now=timezone.now()).differences)
 
 
+def make_digests() -> int:
+    """Write the weekly digests of trainers that are due."""
+    return digest.make_due(now=timezone.now())
+
+
+def mail_digests() -> int:
+    """Bring weekly digests to their trainers."""
+    return digest.mail_due(now=timezone.now())
+
+
 SCHEDULES: tuple[Entry, ...] = (
     Entry("sync 1 lane", "sync.tasks.work", minutes=1),
     Entry("sync 2 lane", "sync.tasks.work_beside", minutes=1),
@@ -131,5 +142,7 @@ SCHEDULES: tuple[Entry, ...] = (
     Entry("idle probe", "sync.tasks.ask_when_idle", minutes=5),
     Entry("dead letter lane", "sync.tasks.run_bulk_operations", minutes=1),
     Entry("draft lane", "sync.tasks.write_drafts", minutes=1),
+    Entry("weekly digests", "sync.tasks.make_digests", minutes=60),
+    Entry("digest mail", "sync.tasks.mail_digests", minutes=5),
     Entry("dead letter ledger", "sync.tasks.check_ledger", minutes=24 * 60),
 )

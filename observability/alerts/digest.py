@@ -8,7 +8,7 @@ While email is off nothing is written, so that no old digests go out on the day 
 """
 
 from datetime import UTC, date, datetime, time, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.conf import settings
 from django.db import transaction
@@ -24,9 +24,7 @@ from observability.counters import Counter
 from observability.models import Channel, ErrorMinute, Evaluation, Incident, Notification, Silence
 from observability.redaction import redact
 from sync.stats import backlog, dead_letters
-
-if TYPE_CHECKING:
-    from observability.alerts.channels.email import Mail
+from trainu.mail import Mail
 
 CHANNEL, ACT = "email", "digest"
 # After a longer pause it tells of the last day only.
@@ -178,10 +176,8 @@ def _silences(now: datetime) -> list[Body]:
     ]
 
 
-def mail(notification: Notification) -> "Mail":
+def mail(notification: Notification) -> Mail:
     """Return a digest as an email: plain text, and HTML that loads nothing."""
-    from observability.alerts.channels.email import Mail
-
     body = notification.body
     context = _in_words(body)
     return Mail(

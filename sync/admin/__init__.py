@@ -13,6 +13,7 @@ from sync.admin import (
 )
 from sync.dead_letters import admin as dead_letters
 from sync.drafts import admin as drafts
+from sync.drafts.digest import admin as digests
 from sync.mirror import admin as mirror
 from sync.reconciliation import admin as reconciliation
 from sync.webhooks import admin as webhook
@@ -20,6 +21,7 @@ from sync.webhooks import admin as webhook
 __all__ = [
     "connecting",
     "dead_letters",
+    "digests",
     "drafts",
     "flight",
     "held",

@@ -14,11 +14,12 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from observability.alerts.channels import email
-from observability.alerts.channels.email import Server
 from observability.alerts.outbox import Again, Delivered, Impossible, Outcome
 from tests.alert_servers import MailServer
 from tests.observability.alerts import made
 from tests.servers import free_port
+from trainu import mail
+from trainu.mail import Server
 
 pytestmark = pytest.mark.urls("tests.observability.alerts.test_slack")
 ONE, TWO = "on-call@example.com", "second@example.com"
@@ -126,7 +127,7 @@ def test_what_is_missing_or_away_has_a_code(server: MailServer, settings: Any) -
     ],
 )
 def test_a_mail_server_is_named_by_an_address(address: str, found: Server | None) -> None:
-    assert email.server(address) == found
+    assert mail.server(address) == found
 
 
 @pytest.fixture
