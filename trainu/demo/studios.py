@@ -4,7 +4,9 @@ The rule: ids, tokens and the webhooks' key come from the seed, so that both sid
 """
 
 import sys
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 from django.utils import timezone
 from pydantic import SecretStr
@@ -22,13 +24,17 @@ TRICKLE_S = 6.0
 
 @dataclass(frozen=True, slots=True)
 class Studio:
-    """A location as it begins. contacts, calendars: ids in the simulated GoHighLevel."""
+    """A location as it begins. contacts, calendars: ids in the simulated GoHighLevel.
+
+    people: by contact, what an app knows of the person: invented, as everybody there.
+    """
 
     id: str
     name: str
     token: SecretStr
     contacts: tuple[str, ...]
     calendars: tuple[str, ...]
+    people: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
 def studios(seed: int) -> list[Studio]:
@@ -38,8 +44,14 @@ def studios(seed: int) -> list[Studio]:
     for id, token in populate(simulator, locations=COUNT, contacts_each=CONTACTS_EACH):
         there = simulator.world.locations[id]
         calendars = tuple(there.calendars)
-        found.append(Studio(id, there.name, SecretStr(token), tuple(there.contacts), calendars))
+        people = {key: _known(contact) for key, contact in there.contacts.items()}
+        found.append(Studio(id, there.name, SecretStr(token), tuple(there.contacts), calendars, people))
     return found
+
+
+def _known(contact: Mapping[str, Any]) -> dict[str, str]:
+    names = {"first_name": "firstName", "last_name": "lastName", "email": "email", "phone": "phone"}
+    return {ours: str(contact[theirs]) for ours, theirs in names.items() if contact.get(theirs)}
 
 
 def webhook_key(seed: int) -> str:

@@ -1,4 +1,5 @@
-"""TrainU's apps in the demo: report sync jobs to the API, a few a minute, some of them wrong.
+"""TrainU's apps in the demo: report sync jobs to the API, a few a minute, some of them wrong; now and then
+they ask for a draft, or tell what the agent has found out.
 
 `python -m trainu.demo.traffic --api URL --seed S`, with the key in TRAINU_DEMO_KEY. The rule: it is a
 client like any other, and knows nothing but the API; loopback only.
@@ -16,6 +17,8 @@ from random import Random
 from typing import Any
 
 EVERY_S = 4.0
+# One report in so many is a wish for a draft, and one an insight.
+DRAFT_EVERY, INSIGHT_EVERY = 10, 45
 _TEXTS = ("See you tomorrow.", "Your plan for the week is ready.", "Well done today.")
 _TAGS = ("vip", "morning", "trial", "strength")
 
@@ -30,6 +33,27 @@ def jobs(seed: int, studios: list[Any], *, now: datetime) -> Iterator[dict[str, 
             contact = f"gone{rng.randrange(10**12):016d}"
         operation, payload = rng.choice(_MAKERS)(rng, studio, contact, now)
         yield {"operation": operation, "location_id": studio.id, "payload": payload}
+
+
+def wishes(seed: int, coaches: list[Any], *, now: datetime) -> Iterator[dict[str, Any]]:
+    """Yield wish after wish for a draft, as the API takes them."""
+    from trainu.demo import coaches as known
+
+    rng = Random(f"{seed}:wishes:{now.isoformat()}")
+    while True:
+        coach = rng.choice(coaches)
+        kind, channel = rng.choice(list(known.REASONS)), rng.choice(("sms", "sms", "email"))
+        yield known.wish(coach, rng.choice(coach.clients), kind, channel, now=datetime.now(UTC))
+
+
+def findings(seed: int, coaches: list[Any], *, now: datetime) -> Iterator[dict[str, Any]]:
+    """Yield insight after insight, as the API takes them."""
+    from trainu.demo import coaches as known
+
+    rng = Random(f"{seed}:findings:{now.isoformat()}")
+    while True:
+        coach = rng.choice(coaches)
+        yield known.insight(coach, rng.choice(coach.clients), rng.choice(list(known.INSIGHTS)))
 
 
 def _update(rng: Random, studio: Any, contact: str, now: datetime) -> tuple[str, dict[str, Any]]:
@@ -63,10 +87,10 @@ def _book(rng: Random, studio: Any, contact: str, now: datetime) -> tuple[str, d
 _MAKERS = (_update, _update, _tag, _note, _message, _book)
 
 
-def _post(api: str, key: str, job: dict[str, Any]) -> None:
+def _post(api: str, path: str, key: str, said: dict[str, Any]) -> None:
     request = urllib.request.Request(
-        f"{api}/api/sync/jobs",
-        data=json.dumps(job).encode(),
+        f"{api}{path}",
+        data=json.dumps(said).encode(),
         headers={"Authorization": f"Bearer {key}", "Content-Type": "application/json"},
     )
     try:
@@ -86,11 +110,20 @@ def main() -> None:
     import django
 
     django.setup()
+    from trainu.demo.coaches import coaches
     from trainu.demo.studios import studios
 
-    for job in jobs(given.seed, studios(given.seed), now=datetime.now(UTC)):
+    places, now = studios(given.seed), datetime.now(UTC)
+    trainers = coaches(places, given.seed)
+    wanted, found = wishes(given.seed, trainers, now=now), findings(given.seed, trainers, now=now)
+    for number, job in enumerate(jobs(given.seed, places, now=now), 1):
         time.sleep(EVERY_S)
-        _post(given.api, os.environ["TRAINU_DEMO_KEY"], job)
+        key = os.environ["TRAINU_DEMO_KEY"]
+        _post(given.api, "/api/sync/jobs", key, job)
+        if number % DRAFT_EVERY == 0:
+            _post(given.api, "/api/drafts", key, next(wanted))
+        if number % INSIGHT_EVERY == 0:
+            _post(given.api, "/api/insights", key, next(found))
 
 
 if __name__ == "__main__":

@@ -19,13 +19,15 @@ from tqdm import tqdm
 from observability import api_keys, capture
 from observability.models import ApiKey, Channel, Event
 from observability.store import Origin
+from sync.models import TrainerLogin
 from trainu import roles
-from trainu.demo import history, incidents, measured, mistakes, monday, on_call, studios
+from trainu.demo import coaches, drafts, history, incidents, llm, measured, mistakes, monday, on_call, studios
 from trainu.encryption import seal
 from trainu.supervisor import Service
 
 LOGIN = "staff"
 BY = "demo"
+TRAINER_EMAIL = "trainer@example.com"
 APPS = "demo apps"
 _BATCH = 1_000
 
@@ -45,18 +47,28 @@ def environment(*, seed: int) -> dict[str, str]:
         "SENTRY_ISSUES_URL": f"http://127.0.0.1:{sentry}/",
         "PAGERDUTY_URL": desk,
         "PAGERDUTY_ROUTING_KEY": on_call.PAGERDUTY_KEY,
+        "LLM_BASE_URL": f"http://127.0.0.1:{_free_port()}/v1",
+        "LLM_MODEL": llm.MODEL,
         "EMAIL_URL": f"smtp://127.0.0.1:{_free_port()}",
         "HEARTBEAT_URL": desk + on_call.HEARTBEAT_PATH,
     }
 
 
 def services(settings: dict[str, str], *, seed: int, url: str) -> list[Service]:
-    """Return the simulated PostHog, Sentry, GoHighLevel, apps and people on call as processes.
+    """Return the simulated PostHog, Sentry, model, GoHighLevel, apps and people on call as processes.
 
     url: of this service.
     """
-    addresses = {"posthog": settings["POSTHOG_HOST"], "sentry": settings["SENTRY_DSN"]}
-    names = {"posthog": "Simulated PostHog", "sentry": "Simulated Sentry"}
+    addresses = {
+        "posthog": settings["POSTHOG_HOST"],
+        "sentry": settings["SENTRY_DSN"],
+        "llm": settings["LLM_BASE_URL"],
+    }
+    names = {
+        "posthog": "Simulated PostHog",
+        "sentry": "Simulated Sentry",
+        "llm": "Simulated language model",
+    }
     crm = urlsplit(settings["GHL_BASE_URL"]).port or 0
     desk = [str(urlsplit(settings[name]).port) for name in ("PAGERDUTY_URL", "EMAIL_URL")]
     traffic = [sys.executable, "-m", "trainu.demo.traffic", "--api", url, "--seed", str(seed)]
@@ -96,7 +108,10 @@ def populate(*, days: int, seed: int, password: str, stream: Any) -> str:
     now = timezone.now()
     mistakes.make(now=now, seed=seed)
     studios.open_them(seed)
-    monday.make(studios.studios(seed), now=now, seed=seed)
+    places = studios.studios(seed)
+    monday.make(places, now=now, seed=seed)
+    trainers = coaches.coaches(places, seed)
+    drafts.make(trainers, by=_ensure_trainer(trainers[0].trainer_id, password), now=now, seed=seed)
     measured.make(now=now, seed=seed, spells=incidents.spells(now))
     incidents.make(now=now, staff=_actors())
     today = now.astimezone(UTC).date()
@@ -110,7 +125,7 @@ def populate(*, days: int, seed: int, password: str, stream: Any) -> str:
         happened = [one for one in history.day(day, seed=seed) if one.timestamp <= now]
         for start in range(0, len(happened), _BATCH):
             capture.persist(happened[start : start + _BATCH], origin)
-    others = ", ".join(role.label for role in reversed(roles.ROLES))
+    others = ", ".join(role.label for role in (*reversed(roles.ROLES), roles.TRAINER))
     return f"as {LOGIN} with the password {password}, with fewer rights as {others}"
 
 
@@ -128,6 +143,17 @@ def _ensure_staff(password: str) -> None:
     for role in roles.ROLES:
         user = _ensure_login(role.label, password, is_superuser=False)
         user.groups.set([Group.objects.get(name=role.name)])
+
+
+def _ensure_trainer(trainer_id: str, password: str) -> str:
+    """Make the login of a trainer, who works their own drafts; return how the audit log calls them."""
+    user = _ensure_login(roles.TRAINER.label, password, is_superuser=False)
+    user.groups.set([Group.objects.get(name=roles.TRAINER.name)])
+    if not user.email:
+        user.email = TRAINER_EMAIL
+        user.save(update_fields=["email"])
+    TrainerLogin.objects.get_or_create(user=user, defaults={"trainer_id": trainer_id})
+    return f"staff:{user.pk}"
 
 
 def _actors() -> list[str]:
@@ -150,7 +176,7 @@ def _app_key() -> str:
     """Return a new API key for the simulated apps, in place of the one of an earlier run."""
     for old in ApiKey.objects.filter(name__startswith=APPS, revoked_at=None):
         api_keys.revoke(old, now=timezone.now())
-    return api_keys.issue(f"{APPS} {timezone.now():%Y-%m-%d %H:%M:%S}", ["sync:write"])[1]
+    return api_keys.issue(f"{APPS} {timezone.now():%Y-%m-%d %H:%M:%S}", ["sync:write", "drafts:write"])[1]
 
 
 def _free_port() -> int:

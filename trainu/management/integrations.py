@@ -14,6 +14,7 @@ def states(environment: dict[str, str]) -> dict[str, str]:
         "PostHog": _posthog,
         "Sentry": _sentry,
         "GoHighLevel": _ghl,
+        "Language model": _model,
         "Slack": _slack,
         "PagerDuty": _pagerduty,
         "Email": _email,
@@ -55,6 +56,15 @@ def _ghl(environment: dict[str, str]) -> str:
     if simulated := environment.get("GHL_BASE_URL"):
         return f"on    {places}, simulated: {simulated}/_control/ tells how to break it"
     return f"on    {places}"
+
+
+def _model(environment: dict[str, str]) -> str:
+    """Return whether drafts are written, in a line."""
+    if simulated := environment.get("LLM_BASE_URL"):
+        return f"on    simulated: {simulated.removesuffix('/v1')}/ tells how it was asked"
+    if not settings.LLM_MODEL:
+        return "off   set LLM_MODEL, and LLM_API_KEY where it wants one; drafts wait until then"
+    return f"on    {settings.LLM_MODEL} by {urlsplit(settings.LLM_BASE_URL).hostname}"
 
 
 def _slack(environment: dict[str, str]) -> str:
