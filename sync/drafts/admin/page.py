@@ -17,7 +17,7 @@ from django.views.decorators.http import require_GET
 
 from sync.dead_letters.admin.addresses import address
 from sync.dead_letters.admin.record import unkept
-from sync.drafts import conversation, deciding, visible
+from sync.drafts import conversation, deciding, recalling, visible
 from sync.drafts.admin import telling
 from sync.drafts.llm import errors
 from sync.drafts.states import Act, allows
@@ -131,7 +131,7 @@ def render(request: HttpRequest, draft: Draft, refusal: Refusal | None = None) -
 def _told(request: HttpRequest, draft: Draft, may_read: bool) -> dict[str, Any]:
     """Return what was said, tried and done so far, and where more of it stands, as far as they may see it."""
     said = conversation.of(draft.contact_id, draft.location_id) if may_read else []
-    history = site.history(request, deciding.TARGET, str(draft.pk))
+    history = site.history(request, recalling.TARGET, str(draft.pk))
     named = people.names([draft.approved_by, *(moment.by for moment in history)])
     attempts = draft.attempts.order_by("-round", "-number")[:MOST_ATTEMPTS]
     return {
