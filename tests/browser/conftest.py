@@ -7,17 +7,25 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from unittest.mock import patch
 
 import pytest
+from django.conf import settings
 from django.contrib.auth.models import Permission, User
+from django.contrib.staticfiles.handlers import StaticFilesHandler
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
 from django.test import Client
-from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 from pytest_django.live_server_helper import LiveServer
 
 from tests.browser.windows import DESKTOP, FLAGS, PHONE
 
 __all__ = ["DESKTOP", "PHONE", "Visit"]
 
+# Waited for only by what never comes: beside another process a page that takes one second may take ten.
+PATIENCE_MS = 20_000
+expect.set_options(timeout=PATIENCE_MS)
 REPORT_VIOLATIONS = """
 document.addEventListener("securitypolicyviolation", (event) => {
   const where = `${event.blockedURI} ${event.sourceFile}:${event.lineNumber}`;
@@ -30,9 +38,10 @@ document.addEventListener("securitypolicyviolation", (event) => {
 # event loop, in which Django refuses queries and asyncio.run() fails, for every test that follows.
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    executable = shutil.which("chromium")
+    # The shell is the same browser without a window of its own, which costs as much as the pages in it.
+    executable = shutil.which("chromium-headless-shell") or shutil.which("chromium")
     if executable is None:
-        pytest.fail("No browser: install Debian's chromium package (apt-get install chromium).")
+        pytest.fail("No browser: install Debian's chromium-headless-shell or chromium by apt-get.")
     before = os.environ.get("DJANGO_ALLOW_ASYNC_UNSAFE")
     os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
     try:
@@ -45,6 +54,20 @@ def browser() -> Iterator[Browser]:
             del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
         else:
             os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = before
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _files_are_kept() -> Iterator[None]:
+    """Let browsers keep stylesheets and scripts for minutes, as the service does: a page has a dozen."""
+    serve = StaticFilesHandler.serve
+
+    def with_age(handler: StaticFilesHandler, request: HttpRequest) -> HttpResponseBase:
+        answer = serve(handler, request)
+        answer["Cache-Control"] = f"max-age={settings.WHITENOISE_MAX_AGE}"
+        return answer
+
+    with patch.object(StaticFilesHandler, "serve", with_age):
+        yield
 
 
 @dataclass
@@ -81,7 +104,7 @@ def visit(browser: Browser, live_server: LiveServer) -> Iterator[Callable[..., V
             context.add_cookies([{"name": "sessionid", "value": cookie.value, "url": live_server.url}])
         context.add_init_script(REPORT_VIOLATIONS)
         window = Visit(context.new_page(), live_server.url)
-        window.page.set_default_timeout(5_000)
+        window.page.set_default_timeout(PATIENCE_MS)
         window.page.on("console", window.hear)
         window.page.on("pageerror", lambda error: window.complaints.append(f"{window.page.url}: {error}"))
         return window
