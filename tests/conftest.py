@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+import hypothesis
 import pytest
 from django.conf import settings
 from django.contrib.auth.models import Permission, User
@@ -31,6 +32,12 @@ settings_of_examples.register_profile("suite", deadline=None)
 settings_of_examples.load_profile("suite")
 
 Staff = Callable[..., Client]
+
+# A machine that others work on too is no fault of what is tried. What CI=true sets besides (no chance) stays.
+hypothesis.settings.register_profile(
+    "tests", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("tests")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
