@@ -1,3 +1,3 @@
 """Benchmarks: each measures one thing against the limit of the same run, on a quiet machine."""
 
-NAMES = ("admin", "dashboards", "forward", "ingest", "purge", "sync")
+NAMES = ("admin", "dashboards", "drafts", "forward", "ingest", "purge", "sync")

@@ -4,10 +4,14 @@ import argparse
 import json
 import sys
 
-from tests.bench import NAMES, admin, dashboards, forward, ingest, purge, sync
+from tests.bench import NAMES, admin, dashboards, drafts, forward, ingest, purge, sync
 
 BENCHES = dict(
-    zip(NAMES, (admin.main, dashboards.main, forward.main, ingest.main, purge.main, sync.main), strict=True)
+    zip(
+        NAMES,
+        (admin.main, dashboards.main, drafts.main, forward.main, ingest.main, purge.main, sync.main),
+        strict=True,
+    )
 )
 
 parser = argparse.ArgumentParser(prog="tests.bench")
@@ -17,10 +21,12 @@ parser.add_argument("--rows", type=int, default=purge.ROWS, help="rows to remove
 parser.add_argument("--jobs", type=int, default=20_000, help="jobs of a case (sync)")
 parser.add_argument("--letters", type=int, default=admin.LETTERS, help="dead letters (admin)")
 parser.add_argument("--events", type=int, default=dashboards.EVENTS, help="stored events (dashboards)")
+parser.add_argument("--drafts", type=int, default=2_000, help="drafts (drafts)")
 arguments = parser.parse_args()
 size = {
     "admin": arguments.letters,
     "dashboards": arguments.events,
+    "drafts": arguments.drafts,
     "purge": arguments.rows,
     "sync": arguments.jobs,
 }.get(arguments.name, arguments.clients)
