@@ -24,6 +24,7 @@ def _template(body: bytes) -> bytes:
 
 _UPSERTED = _template(b'{"new": false, "contact": {"id": "c%019d"}}')
 _UPDATED = _template(b'{"succeded": true, "contact": {"id": "c%019d"}}')
+_SENT = _template(b'{"messageId": "m%019d"}')
 _LOCATION = _template(b'{"location": {"id": "l%019d"}}')
 
 
@@ -102,6 +103,8 @@ class Server:
             answer = _UPSERTED % self.answered
         elif request.startswith(b"PUT /contacts/"):
             answer = _UPDATED % self.answered
+        elif request.startswith(b"POST /conversations/messages "):
+            answer = _SENT % self.answered
         else:
             answer = _LOCATION % self.answered
         if self.delay_s:

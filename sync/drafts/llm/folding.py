@@ -5,7 +5,7 @@ The rule: what is found in the folded text is replaced in the text itself, never
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 # One character for each thing that was taken out, from a plane that no language writes with.
 _FIRST_TOKEN, _LAST_TOKEN = 0xF0000, 0xFFFFD
@@ -14,6 +14,8 @@ _TOKENS = re.compile(f"[{chr(_FIRST_TOKEN)}-{chr(_LAST_TOKEN)}]")
 
 def fold(text: str) -> str:
     """Return a text as it is compared."""
+    if text.isascii():
+        return text.lower()
     return "".join(part for _, part in _folded(text))
 
 
@@ -26,9 +28,7 @@ class Text:
 
     def replace(self, pattern: re.Pattern[str], by: Callable[[re.Match[str]], str]) -> None:
         """Replace what a pattern finds in the folded text."""
-        pairs = list(_folded(self._text))
-        folded = "".join(part for _, part in pairs)
-        places = [at for at, part in pairs for _ in part]
+        folded, places = _with_places(self._text)
         pieces, done = [], 0
         for found in pattern.finditer(folded):
             if found.end() == found.start() or len(self._kept) > _LAST_TOKEN - _FIRST_TOKEN:
@@ -45,6 +45,14 @@ class Text:
 
     def __str__(self) -> str:
         return _TOKENS.sub(lambda token: self._kept[ord(token[0]) - _FIRST_TOKEN], self._text)
+
+
+def _with_places(text: str) -> tuple[str, Sequence[int]]:
+    """Return a folded text, and where each of its characters stands in the text itself."""
+    if text.isascii():
+        return text.lower(), range(len(text))
+    pairs = list(_folded(text))
+    return "".join(part for _, part in pairs), [at for at, part in pairs for _ in part]
 
 
 def _folded(text: str) -> Iterator[tuple[int, str]]:
