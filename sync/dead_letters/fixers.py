@@ -114,6 +114,8 @@ CODES: Mapping[Fixer, frozenset[str]] = {
             Code.ALREADY_GONE,
             Code.OVERTAKEN,
             Code.KILL_SWITCH,
+            Code.QUIET_HOURS,
+            Code.DAILY_CAP,
             Code.OPTED_OUT,
             Code.DISMISSED,
             Code.STATUS_403,
