@@ -80,7 +80,8 @@ class TrainuAdminSite(admin.AdminSite):
         self._views: list[tuple[str, View, str]] = []
         self._parts: list[tuple[str, View, str]] = []
         self._overview: list[tuple[Callable[[HttpRequest], Sequence[Card]], str]] = []
-        self._badges: dict[str, tuple[Callable[[], int], str]] = {}
+        self._badges: dict[str, Callable[[], int]] = {}
+        self._badge_permissions: dict[str, str] = {}
         self._needs: list[tuple[Callable[[HttpRequest], Sequence[Need]], str]] = []
         self._banners: list[tuple[Callable[[], Sequence[Banner]], str]] = []
         self._histories: list[tuple[Callable[[str, str], Sequence[Moment]], str]] = []
@@ -113,7 +114,8 @@ class TrainuAdminSite(admin.AdminSite):
 
         permission: what a reader must hold, for all readers are told the same number.
         """
-        self._badges[url_name] = count, permission
+        self._badges[url_name] = count
+        self._badge_permissions[url_name] = permission
 
     def register_need(self, supply: Callable[[HttpRequest], Sequence[Need]], *, permission: str) -> None:
         """Show on the home page what `supply` says that a person has to do, to who holds `permission`."""
@@ -192,8 +194,8 @@ class TrainuAdminSite(admin.AdminSite):
     def _counts(self, request: HttpRequest) -> dict[str, Callable[[], int]]:
         return {
             url_name: count
-            for url_name, (count, permission) in self._badges.items()
-            if navigation.may(request.user, permission)
+            for url_name, count in self._badges.items()
+            if navigation.may(request.user, self._badge_permissions.get(url_name, ""))
         }
 
     def _finder_url(self, request: HttpRequest) -> str:

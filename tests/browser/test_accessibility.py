@@ -21,7 +21,8 @@ from pytest_django import Settings
 from observability.alerts import silences
 from sync.dead_letters import bulk
 from sync.dead_letters.chosen import Chosen
-from sync.models import CauseGroup
+from sync.models import CauseGroup, Draft
+from tests import make
 from tests.browser.conftest import DESKTOP, PHONE, Visit
 from tests.browser.morning import Morning
 from tests.observability.alerts.standing import channel, fire, measured
@@ -76,6 +77,7 @@ def paths(user: User) -> list[str]:
         if record is not None:
             meta = model._meta
             found.add(reverse(f"admin:{meta.app_label}_{meta.model_name}_change", args=[record.pk]))
+    found |= {reverse("admin:sync_draft", args=[draft.pk]) for draft in Draft.objects.all()}
     # Of one template all.
     found.add(reverse("admin:runbook", args=["error_rate"]))
     client = Client()
@@ -147,17 +149,30 @@ def have_an_incident() -> None:
     )
 
 
+def have_drafts() -> list[str]:
+    """A draft for each shape that its page has; return the addresses of lists that show others."""
+    at = timezone.now()
+    make.draft("failed")
+    stale = make.draft(now=at - timedelta(hours=2), client_acted_at=at, client_act="wrote", channel="email")
+    make.draft("scheduled", edited=True, written_text="Hello")
+    make.draft("writing")
+    make.draft(snoozed_until=at + timedelta(hours=1))
+    inbox, chosen = reverse("admin:sync_inbox"), f"{reverse('admin:sync_inbox_confirm')}?id={stale.pk}"
+    return [f"{inbox}?tab=scheduled&kind=nope", f"{inbox}?tab=snoozed", chosen]
+
+
 def test_every_page_is_usable_by_everybody_in_light_and_dark_and_on_a_phone(
     visit: Callable[..., Visit], admin: User, morning: Morning
 ) -> None:
     begin_an_operation(morning)
     have_an_incident()
+    lists = have_drafts()
     window = visit(admin)
     # Colours that are still turning are no colours to judge.
     window.page.emulate_media(reduced_motion="reduce")
     found: list[str] = []
     tried = f"{reverse('admin:observability_alertrule_change', args=['sev1_fault'])}?try"
-    for path in [*paths(admin), tried]:
+    for path in [*paths(admin), tried, *lists]:
         page = window.to(path)
         # What the page itself has done; axe tries colours out by styles that the policy refuses.
         found += window.complaints

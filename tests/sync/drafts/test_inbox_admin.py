@@ -7,17 +7,20 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import Group, User
+from django.core.cache import cache
 from django.http import HttpResponse
 from django.test import Client
 from django.utils import timezone
 from pytest_django import Settings
 
 from observability.models import AuditEntry
+from sync.dead_letters import letters
 from sync.drafts import deciding
 from sync.models import DeadLetter, Draft, DraftAttempt, Message, SyncJob, TrainerLogin
 from tests import make
 from tests.conftest import Staff
 from tests.costs import asked_again
+from tests.sync.dying import death
 from trainu import roles
 
 pytestmark = pytest.mark.django_db
@@ -91,7 +94,7 @@ def test_a_trainer_sees_and_decides_their_own_and_of_others_there_is_nothing(
 
 
 def test_who_only_looks_is_told_what_and_how_long_and_no_text(staff: Staff) -> None:
-    hint = {"hint": "Say it softly", "why": "He was ill"}
+    hint = {"hint": "Say it softly", "why": "Fever"}
     draft = make.draft(text=SECRET, subject="A lake", channel="email", dismissed_reason="Told him", **hint)
     Message.objects.create(
         location=draft.location,
@@ -99,7 +102,7 @@ def test_who_only_looks_is_told_what_and_how_long_and_no_text(staff: Staff) -> N
         contact_id=draft.contact_id,
         direction="inbound",
         channel="sms",
-        text="I was ill",
+        text="A fever",
         at=timezone.now(),
     )
     viewer = staff("open_inbox", "view_draft")
@@ -107,8 +110,8 @@ def test_who_only_looks_is_told_what_and_how_long_and_no_text(staff: Staff) -> N
         shown = text(viewer.get(path))
         assert f"A text of {len(SECRET)} characters." in shown
         assert "c-1" in shown
-        for word in ("lake", "Mira", "ill", "softly", "Told him", 'action="/admin/sync/inbox/drafts/'):
-            assert word not in shown.replace("still", ""), (path, word)
+        for word in ("lake", "Mira", "ever", "softly", "Told him", 'action="/admin/sync/inbox/drafts/'):
+            assert word not in shown.replace("every", ""), (path, word)
 
 
 def test_texts_of_strangers_are_escaped_everywhere(boss: Client) -> None:
@@ -300,22 +303,8 @@ def test_it_says_what_is_being_written_and_stops_asking_when_nothing_is(trainer:
 def test_staff_are_led_from_a_draft_to_its_job_dead_letter_and_trace(boss: Client, staff: Staff) -> None:
     draft = make.draft()
     approved = deciding.approve(draft.pk, by="staff:1", now=datetime(2026, 11, 23, 12, tzinfo=UTC))
-    group_of = DeadLetter._meta.get_field("group").related_model
-    group = group_of.objects.create(
-        subject="message.send",
-        code="status_422",
-        cause="refused",
-        fingerprint="f",
-        first_died_at=timezone.now(),
-        last_died_at=timezone.now(),
-    )
-    letter = DeadLetter.objects.create(
-        job_id=approved.job_id,
-        group=group,
-        code="status_422",
-        died_at=timezone.now(),
-        first_died_at=timezone.now(),
-    )
+    letters.died([death(approved.job_id, subject="message.send")], now=timezone.now())
+    letter = DeadLetter.objects.get(job=approved.job_id)
     Draft.objects.filter(pk=draft.pk).update(state="undelivered")
     links = [f"/syncjob/{approved.job_id}/", f"/deadletter/{letter.pk}/", f"/trace/{draft.correlation_id}/"]
     shown = text(boss.get(page(draft)))
@@ -344,6 +333,7 @@ def test_a_trainer_has_one_page_and_a_frame_without_what_is_not_theirs(trainer: 
     for part in ('class="badge"', 'id="finder"', "Correlation id", ">Home<", "Overview"):
         assert part not in shown, part
     assert trainer.get("/admin/overview/").status_code == 200
+    cache.clear()
     home = text(boss.get("/admin/"))
     assert "1 draft could not be written" in home
     assert 'class="badge">1<' in home
@@ -372,7 +362,8 @@ def test_a_login_lets_its_account_in_and_its_end_takes_it_out_of_the_group(
     assert not user.groups.exists()
     assert signed_in(User.objects.get(pk=user.pk)).get(LIST).status_code == 403
     entries = AuditEntry.objects.filter(actor_id=f"staff:{admin_user.pk}").order_by("recorded_at")
-    assert set(entries.values_list("action", "target_kind")) == {
+    assert set(entries.values_list("action", "target_type")) >= {
+        ("role.change", "auth.user"),
         ("admin.add", "sync.trainerlogin"),
         ("admin.change", "sync.trainerlogin"),
         ("admin.delete", "sync.trainerlogin"),
@@ -380,7 +371,7 @@ def test_a_login_lets_its_account_in_and_its_end_takes_it_out_of_the_group(
     }
 
 
-@pytest.mark.parametrize(("path", "most"), [(lambda draft: LIST, 9), (page, 14)], ids=["list", "page"])
+@pytest.mark.parametrize(("path", "most"), [(lambda draft: LIST, 12), (page, 12)], ids=["list", "page"])
 def test_pages_ask_as_much_for_many_drafts_as_for_one(
     boss: Client, path: Callable[[Draft], str], most: int
 ) -> None:
