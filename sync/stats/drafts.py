@@ -5,7 +5,6 @@ The rule: a count ends at MOST, and finds its rows by an index that begins with 
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from django.conf import settings
 from django.db import connection
@@ -35,32 +34,33 @@ class Drafts:
     undelivered: Count
 
 
-# Ordered by the whole index, or the planner may prefer to read the table.
-_COUNTED = """
-select count(*) from (
-    select from sync_draft where state = %(state)s
-    order by state, impact desc, created_at, id limit %(most)s
-) counted
+# Each in an index of its own order, or the planner may prefer to read the table.
+_LOOK = """
+select waiting.*, writing.*, {counts}
+from (
+    select count(*), min(next_at) filter (where next_at <= %(now)s) from (
+        select next_at from sync_draft where state = 'waiting' order by next_at, id limit %(most)s
+    ) due
+) waiting, (
+    select count(*), count(*) filter (where next_at <= %(now)s),
+           min(next_at) filter (where next_at <= %(now)s)
+    from (select next_at from sync_draft where state = 'writing' order by next_at limit %(most)s) leased
+) writing
 """
-_WAITING = """
-select count(*), min(next_at) filter (where next_at <= %(now)s) from (
-    select next_at from sync_draft where state = 'waiting' order by next_at, id limit %(most)s
-) waiting
+_COUNT = """
+(select count(*) from (
+    select from sync_draft where state = '{state}' order by state, impact desc, created_at, id limit %(most)s
+) counted)
 """
-_WRITING = """
-select count(*), count(*) filter (where next_at <= %(now)s), min(next_at) filter (where next_at <= %(now)s)
-from (select next_at from sync_draft where state = 'writing' order by next_at limit %(most)s) writing
-"""
+_COUNTED = ("review", "failed", "scheduled", "undelivered")
+_STATEMENT = _LOOK.format(counts=", ".join(_COUNT.format(state=state) for state in _COUNTED))
 
 
 def look(*, now: datetime) -> Drafts:
     """Return how drafts stand now."""
-    waiting, late_since = _row(_WAITING, now=now)
-    writing, lost, lost_since = _row(_WRITING, now=now)
-    stand = {
-        state: _count(*_row(_COUNTED, state=state))
-        for state in ("review", "failed", "scheduled", "undelivered")
-    }
+    with connection.cursor() as cursor:
+        cursor.execute(_STATEMENT, {"now": now, "most": MOST + 1})
+        waiting, late_since, writing, lost, lost_since, *stand = cursor.fetchone()
     return Drafts(
         is_on=bool(settings.LLM_MODEL),
         waiting=_count(waiting),
@@ -68,15 +68,8 @@ def look(*, now: datetime) -> Drafts:
         writing=_count(writing),
         lost=_count(lost),
         lost_since=lost_since,
-        **stand,
+        **dict(zip(_COUNTED, map(_count, stand), strict=True)),
     )
-
-
-def _row(statement: str, **given: Any) -> tuple[Any, ...]:
-    with connection.cursor() as cursor:
-        cursor.execute(statement, given | {"most": MOST + 1})
-        row: tuple[Any, ...] = cursor.fetchone()
-    return row
 
 
 def _count(rows: int) -> Count:

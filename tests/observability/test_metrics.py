@@ -135,7 +135,7 @@ def test_a_scrape_costs_the_same_queries_however_much_there_is_and_little_time()
     for number in range(20):
         Location.objects.create(pk=f"loc-{number}", name="Gym", created_at=NOW)
         minutes(NOW - number * MINUTE)
-    assert asked() == few == 39
+    assert asked() == few == 41
 
 
 def test_ten_scrapers_at_once_cost_one_and_what_was_gathered_is_held() -> None:

@@ -105,7 +105,7 @@ def test_a_journey_with_much_in_it_costs_no_query_more(dead: DeadLetter, boss: C
 
     few = cost()
     bulk([letter(job(ID, state="dead", cause="refused")) for _ in range(30)])
-    assert (cost(), few) == (47, 47)
+    assert (cost(), few) == (55, 55)
 
 
 def test_a_record_knows_what_was_done_to_it(dead: DeadLetter, staff: Staff, boss: Client) -> None:

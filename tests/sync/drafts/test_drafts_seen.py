@@ -60,12 +60,11 @@ def test_a_count_ends_where_its_index_does(monkeypatch: pytest.MonkeyPatch) -> N
     assert str(found.review) == "more than 2"
     with connection.cursor() as cursor:
         cursor.execute("set local enable_seqscan = off; set local enable_sort = off")
-        plans = []
-        for query in queries:
-            cursor.execute(f"explain {query['sql']}")
-            plans.append("\n".join(row[0] for row in cursor.fetchall()))
+        [query] = queries
+        cursor.execute(f"explain {query['sql']}")
+        plan = "\n".join(row[0] for row in cursor.fetchall())
     for index, number in (("draft_due", 1), ("draft_lease_ends", 1), ("draft_by_state", 4)):
-        assert sum(f"using {index}" in plan for plan in plans) == number, plans
+        assert plan.count(f"using {index}") == number, plan
 
 
 @pytest.mark.usefixtures("_model")
