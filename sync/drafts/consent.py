@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import connection
-from django.db.models import QuerySet
 
+from sync.drafts import suppressed
 from sync.models import Consent, Draft
 
 Source = Consent.Source
@@ -98,12 +98,23 @@ def note(said: Sequence[Said]) -> None:
 
 def allows(contact_id: str, location_id: str, channel: str) -> bool:
     """Whether a contact may be sent messages on a channel, for all that we know."""
-    return not _refusals([contact_id]).filter(location_id=location_id, channel=channel).exists()
+    return (contact_id, location_id, channel) not in refused([contact_id])
 
 
 def refused(contact_ids: Collection[str]) -> set[tuple[str, str, str]]:
-    """Return contact, location and channel of whatever these contacts do not want."""
-    return set(_refusals(contact_ids).values_list("contact_id", "location_id", "channel"))
+    """Return contact, location and channel of whatever these contacts do not want.
+
+    What somebody has said who was erased since counts on: until they say otherwise to the same source.
+    """
+    known_as = {name: contact for contact in contact_ids for name in suppressed.names_of(contact)}
+    rows = Consent.objects.filter(contact_id__in=known_as).order_by()
+    fields = ("at", "may_be_sent", "contact_id", "location_id", "channel", "source")
+    last: dict[tuple[str, str, str, str], bool] = {}
+    for _, may_be_sent, name, location_id, channel, source in sorted(
+        rows.values_list(*fields), key=lambda row: (row[0], not row[1])
+    ):
+        last[known_as[name], location_id, channel, source] = may_be_sent
+    return {key[:3] for key, may_be_sent in last.items() if not may_be_sent}
 
 
 def _status(settings: object, names: tuple[str, ...]) -> object:
@@ -112,7 +123,3 @@ def _status(settings: object, names: tuple[str, ...]) -> object:
             if isinstance(one := settings.get(name), dict):
                 return one.get("status")
     return None
-
-
-def _refusals(contact_ids: Collection[str]) -> QuerySet[Consent]:
-    return Consent.objects.filter(contact_id__in=contact_ids, may_be_sent=False).order_by()

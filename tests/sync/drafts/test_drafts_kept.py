@@ -1,6 +1,7 @@
 """How long what belongs to drafts is kept, and what erasing a person leaves of it."""
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -12,7 +13,8 @@ from uuid_utils.compat import uuid7
 
 from observability.retention import batches
 from sync import datasets
-from sync.drafts import personal, suppressed
+from sync.drafts import consent, personal, suppressed
+from sync.drafts.consent import Said
 from sync.models import (
     Consent,
     Draft,
@@ -265,6 +267,24 @@ def test_who_said_stop_stays_suppressed_under_a_name_that_leads_to_nobody() -> N
     looked_for = Consent.objects.filter(contact_id__in=suppressed.names_of(PERSON), may_be_sent=False)
     assert looked_for.count() == 2
     assert suppressed.kept_as(PERSON) != suppressed.kept_as(OTHER)
+
+
+@pytest.mark.usefixtures("_planted")
+def test_an_erased_contact_gets_no_message_until_they_ask_for_them_again() -> None:
+    with transaction.atomic():
+        personal.erase_consents(PERSON)
+    assert not consent.allows(PERSON, HERE, "sms")
+    assert consent.allows(PERSON, HERE, "email")
+    assert consent.allows(PERSON, "loc-2", "sms")
+    assert consent.refused([PERSON, OTHER, "contact-77"]) == {(PERSON, HERE, "sms"), (OTHER, HERE, "sms")}
+    # At another source, in the same second, and later.
+    said = Said(PERSON, HERE, "sms", Consent.Source.DND, True, NOW + DAY)
+    consent.note([said])
+    assert not consent.allows(PERSON, HERE, "sms")
+    consent.note([replace(said, source=Consent.Source.MESSAGE, at=NOW)])
+    assert not consent.allows(PERSON, HERE, "sms")
+    consent.note([replace(said, source=Consent.Source.MESSAGE)])
+    assert consent.allows(PERSON, HERE, "sms")
 
 
 @pytest.mark.usefixtures("_planted")
