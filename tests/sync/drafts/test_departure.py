@@ -1,14 +1,18 @@
 """Approved drafts through real lanes: sent by day, held at night, capped by the day, not where not wanted."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import TimeoutError as FutureTimeout
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from sync import kill_switch, personal, queue, signals
+from sync.attempt import Ended
 from sync.dead_letters import changes, letters
 from sync.drafts import consent, deciding, delivery, departure
 from sync.drafts.consent import Said
@@ -140,6 +144,28 @@ def test_what_is_in_another_hand_counts_and_what_was_not_sent_does_not(desk: Des
     SyncJob.objects.filter(pk=fourth.job_id).update(next_at=NOW)
     desk.studio.work()
     assert again(fourth).state == "sent"
+
+
+def test_two_lanes_do_not_let_by_more_for_one_client_with_two_contacts(desk: Desk, settings: Any) -> None:
+    settings.MESSAGES_A_DAY = 1
+    contacts = [desk.studio.contact(name) for name in ("ada", "grace")]
+    for contact in contacts:
+        desk.approved(contact)
+    first, second = queue.claim(now=NOW, most=10)
+
+    def look() -> dict[UUID, Ended]:
+        try:
+            return departure.held([second], now=NOW)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as pool:
+        with transaction.atomic():
+            assert departure.held([first], now=NOW) == {}
+            later = pool.submit(look)
+            with pytest.raises(FutureTimeout):
+                later.result(timeout=0.3)
+        assert set(later.result(timeout=10)) == {second.id}
 
 
 def test_whoever_wrote_stop_since_gets_nothing_and_it_is_a_dead_letter_that_says_so(desk: Desk) -> None:
