@@ -26,8 +26,8 @@ LOGGERS: dict[str, dict[str, Any]] = {
     "django.security.DisallowedHost": {"level": "CRITICAL"},
     "django-q": {"handlers": [], "propagate": True, "level": "WARNING", "filters": ["no_echo"]},
     "posthog": {"level": "CRITICAL"},
-    # At DEBUG the first writes whole prompts, the second headers, the third each address at INFO.
-    # The client sets its own logger's level by OPENAI_LOG; the one below it does the talking.
+    # Lines about each call of a language model; of answers the headers, and of calls the address. The client
+    # sets its own logger's level by OPENAI_LOG, and other versions of it write whole prompts.
     "openai": {"level": "WARNING"},
     "openai._base_client": {"level": "WARNING"},
     "httpcore2": {"level": "WARNING"},

@@ -58,7 +58,9 @@ class Drafts(RuleBasedStateMachine):
         ended = [Ended(one, result, 5.0) for at, one in enumerate(self.held) if at in which]
         self.held = [one for at, one in enumerate(self.held) if at not in which]
         current = {one.claimed.draft.pk: one for one in ended}
-        queue.settle(list(current.values()), now=self.now)
+        fences = dict(Draft.objects.filter(state=State.WRITING).values_list("pk", "fence"))
+        ours = {pk for pk, one in current.items() if fences.get(pk) == one.claimed.fence}
+        assert queue.settle(list(current.values()), now=self.now) == ours
 
     @rule(seconds=st.sampled_from([1, 10, 61, 1000]))
     def time_passes(self, seconds: int) -> None:

@@ -96,3 +96,5 @@ asyncio.run(ask())
     )
     assert "Code.CONNECTION" in said.stdout
     assert "MARKER" not in said.stdout + said.stderr
+    for talker in ("openai._base_client", "httpcore2", "httpx2"):
+        assert talker not in said.stderr
