@@ -188,6 +188,11 @@ def test_whoever_comes_late_changes_nothing(desk: Desk, told: list[Any]) -> None
     [late] = queue.claim(now=desk.now, most=5, lease=timedelta(seconds=1))
     desk.advance(seconds=2)
     queue.take_back(now=desk.now)
+    [_other] = queue.claim(now=desk.now, most=5, lease=timedelta(seconds=1))
+    assert queue.settle([writing.given_up(late)], now=desk.now) == set()
+    assert desk.state(draft_id)[0] == "writing"
+    desk.advance(seconds=2)
+    queue.take_back(now=desk.now)
     deciding.dismiss(draft_id, reason="not now", by="staff:nora", now=desk.now)
     assert queue.settle([writing.given_up(late)], now=desk.now) == set()
     assert desk.state(draft_id)[0] == "dismissed"
