@@ -176,8 +176,9 @@ def test_every_page_is_usable_by_everybody_in_light_and_dark_and_on_a_phone(
         page = window.to(path)
         # What the page itself has done; axe tries colours out by styles that the policy refuses.
         found += window.complaints
-        if page.locator("h1").count() != 1:
-            found.append(f"{path}: {page.locator('h1').count()} first headings")
+        for part in ("main", "h1"):
+            if (count := page.locator(part).count()) != 1:
+                found.append(f"{path}: {count} times {part}")
         page.set_viewport_size(PHONE)
         if page.evaluate("document.documentElement.scrollWidth - window.innerWidth") > 0:
             found.append(f"{path}: wider than a phone")
