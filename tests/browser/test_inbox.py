@@ -12,6 +12,7 @@ from django.utils import timezone
 from playwright.sync_api import Page, expect
 
 from observability import partitions
+from sync.drafts.llm import errors
 from sync.models import Draft, TrainerLogin
 from tests import make
 from tests.browser.conftest import PHONE, Visit
@@ -96,7 +97,7 @@ def test_a_trainers_morning_on_a_phone(
     # What has failed is on top, says why, and is tried again.
     expect(page.locator(".draft h2").first).to_have_text("Mira: Weekly check-in")
     open_draft(page, "Mira")
-    expect(page.get_by_text("The language model did not answer in time.")).to_be_visible()
+    expect(page.get_by_text(errors.words("timeout"))).to_be_visible()
     assert small(page) == []
     page.get_by_role("button", name="Retry").click()
     expect(page.get_by_text("It is being tried again.")).to_be_visible()

@@ -10,6 +10,7 @@ from uuid import UUID
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils import timezone
+from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
 from sync.drafts import deciding, visible
@@ -23,6 +24,7 @@ from trainu.people import acting
 _ANEW = "It was written anew since you read it."
 
 
+@never_cache
 @require_GET
 def confirm(request: HttpRequest) -> HttpResponse:
     """Show what would be approved. id: several."""
@@ -38,6 +40,7 @@ def confirm(request: HttpRequest) -> HttpResponse:
     return TemplateResponse(request, "sync/drafts/approve.html", site.each_context(request) | context)
 
 
+@never_cache
 @require_POST
 def approve(request: HttpRequest) -> HttpResponse:
     """Approve what is still ticked on that page. id: several; of each its round and its client's last act."""

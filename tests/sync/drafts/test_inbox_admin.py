@@ -11,11 +11,13 @@ from django.core.cache import cache
 from django.http import HttpResponse
 from django.test import Client
 from django.utils import timezone
+from django.utils.html import escape
 from pytest_django import Settings
 
 from observability.models import AuditEntry
 from sync.dead_letters import letters
 from sync.drafts import deciding
+from sync.drafts.llm import errors
 from sync.models import DeadLetter, Draft, DraftAttempt, Message, SyncJob, TrainerLogin
 from tests import make
 from tests.conftest import Staff
@@ -140,6 +142,8 @@ def test_texts_of_strangers_are_escaped_everywhere(boss: Client) -> None:
     pages.append(boss.post(page(draft, "dismiss"), {"reason": " "}))
     pages.append(boss.post(page(draft, "approve"), {"text": hostile, "subject": hostile, "round": 9}))
     for answer in pages:
+        # What shows somebody's words is kept nowhere.
+        assert "no-store" in answer["Cache-Control"]
         assert "<img src=x" not in text(answer)
         assert "&lt;img src=x" in text(answer)
 
@@ -211,7 +215,7 @@ def test_a_stale_one_is_asked_about_again_and_only_for_what_was_shown(trainer: C
 
 def test_each_verb_does_what_it_says_and_leads_back_to_the_list(trainer: Client) -> None:
     failed, draft = make.draft("failed"), make.draft()
-    assert "The language model did not answer in time." in text(trainer.get(LIST))
+    assert escape(errors.words("timeout")) in text(trainer.get(LIST))
     assert "It is being tried again." in told(trainer, failed, "retry")
     assert state(failed) == "waiting"
     there = f"{LIST}?tab=failed&kind=general_reply"
@@ -324,7 +328,9 @@ def test_without_a_language_model_staff_are_told_and_trainers_are_not(
     assert "No language model" not in text(boss.get(LIST))
 
 
-def test_a_trainer_has_one_page_and_a_frame_without_what_is_not_theirs(trainer: Client, boss: Client) -> None:
+def test_a_trainer_has_one_page_and_a_frame_without_what_is_not_theirs(
+    trainer: Client, boss: Client, staff: Staff
+) -> None:
     make.draft("failed", trainer_id="t-2")
     assert trainer.get("/admin/")["Location"] == LIST
     shown = text(trainer.get(LIST))
@@ -333,6 +339,8 @@ def test_a_trainer_has_one_page_and_a_frame_without_what_is_not_theirs(trainer: 
     for part in ('class="badge"', 'id="finder"', "Correlation id", ">Home<", "Overview"):
         assert part not in shown, part
     assert trainer.get("/admin/overview/").status_code == 200
+    # Who works drafts beside other things has a Home.
+    assert staff("open_inbox", "work_draft", "view_draft").get("/admin/").status_code == 200
     cache.clear()
     home = text(boss.get("/admin/"))
     assert "1 draft could not be written" in home
