@@ -96,10 +96,11 @@ def test_the_page_says_what_will_happen_to_which_letters(boss: Client, place: Lo
         "3 of them send a message",
         "15 wait until Studio",
         "The first 10 of them",
-        "c-0",
         "Letters that arrive after",
     ):
         assert words in page, words
+    # Jobs of one millisecond have no order among them: which ten these are is left to chance.
+    assert len(set(re.findall(r"\bc-\d+\b", page))) >= 7
     assert re.findall(r'<td class="num">(\d+)</td>', page) == ["12", "3"]
     assert not {"Mira", "mira.stone"} & set(re.findall(r"[\w.]+", page))
     group = CauseGroup.objects.get(subject="message.send")

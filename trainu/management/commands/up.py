@@ -70,11 +70,12 @@ class Command(BaseCommand):
             )
             world.connect_channels(environment, now=timezone.now())
         services += self._services(environment, options)
-        self.say("Starting web server and workers …")
-        connections.close_all()
         supervisor = Supervisor(services, folder=settings.BASE_DIR, say=self.say)
+        # Before anything is said or closed: an interrupt in the midst of that would be lost, or raised there.
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, supervisor.stop)
+        self.say("Starting web server and workers …")
+        connections.close_all()
         supervisor.start()
         try:
             self._announce(supervisor, options, environment, login)
