@@ -21,7 +21,9 @@ parser.add_argument("--rows", type=int, default=purge.ROWS, help="rows to remove
 parser.add_argument("--jobs", type=int, default=20_000, help="jobs of a case (sync)")
 parser.add_argument("--letters", type=int, default=admin.LETTERS, help="dead letters (admin)")
 parser.add_argument("--events", type=int, default=dashboards.EVENTS, help="stored events (dashboards)")
-parser.add_argument("--drafts", type=int, default=2_000, help="drafts (drafts)")
+parser.add_argument(
+    "--drafts", type=int, default=400, help="drafts (drafts); above 400 their equal texts stop all messages"
+)
 arguments = parser.parse_args()
 size = {
     "admin": arguments.letters,
