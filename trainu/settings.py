@@ -245,7 +245,7 @@ LLM_MODEL = env.text("LLM_MODEL")
 LLM_PROVIDER = env.text("LLM_PROVIDER", "openai")
 if LLM_PROVIDER not in set(Provider):
     raise ImproperlyConfigured(f"LLM_PROVIDER must be one of {', '.join(Provider)}, not {LLM_PROVIDER!r}.")
-LLM_TIMEOUT_S = env.number("LLM_TIMEOUT_S", 30, minimum=1)
+LLM_TIMEOUT_S = env.number("LLM_TIMEOUT_S", 30, minimum=1, maximum=60)
 # Lets names, addresses and numbers of clients go to the model's provider, instead of placeholders.
 LLM_PERSONAL_DATA = env.flag("LLM_PERSONAL_DATA")
 # No approved draft is sent at this time of the client's day, which may go over midnight.
