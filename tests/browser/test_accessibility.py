@@ -162,15 +162,20 @@ def thin(page: Page) -> list[str]:
 
 def serious(page: Page, without: Sequence[str] = (), **only: Any) -> list[str]:
     """Return what axe finds that keeps somebody from using the page. without: parts not to be looked at."""
-    # Once a page, however often it is looked at: it is half a megabyte of script.
-    if not page.evaluate("'axe' in window"):
-        page.evaluate(AXE_SCRIPT)
+    load_axe(page)
     found = page.evaluate(_RUN, [list(without), {"resultTypes": ["violations"], **only}])
     return [f"{page.url}: {name}: {html[:200]}" for name, html in found]
 
 
+def load_axe(page: Page) -> None:
+    # Once a page, however often it is looked at: it is half a megabyte of script.
+    if not page.evaluate("'axe' in window"):
+        page.evaluate(AXE_SCRIPT)
+
+
 def faint(page: Page, looks: str) -> list[str]:
     """Return what axe finds hard to read in these colours, of what looks like nothing judged before."""
+    load_axe(page)
     page.emulate_media(color_scheme=looks)
     return [f"{page.url}, {looks}: {name}: {html[:200]}" for name, html in page.evaluate(_CONTRAST, looks)]
 
