@@ -257,8 +257,9 @@ def _enqueued(draft: Draft, now: datetime) -> UUID:
                 draft.location_id,
                 _payload(draft),
                 idempotency_key=f"draft:{draft.pk}:{draft.approvals}",
-                # Not the order of all messages: what may not go at night must not hold up others.
-                ordering_key=f"drafts:{draft.contact_id}",
+                # An order of its own: one that is held for the night or the day must hold up no other, and
+                # how many of a client's leave is seen to by `departure`, under the client's lock.
+                ordering_key=f"draft:{draft.pk}",
                 now=now,
                 due_at=draft.send_at,
             )

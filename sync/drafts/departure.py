@@ -1,9 +1,10 @@
 """Whether messages of drafts that a lane has in hand may leave now: the last look before each of them.
 
 The rules: what may not go now goes back unsent and costs no try; what the client does not want, and what was
-dismissed since, ends unsent. A lookup sends nothing and is never asked about. Who goes takes up one of the
-client's day before it leaves, so that two lanes, two contacts of one client or a killed process cannot get
-more by; it is given back where nothing was sent.
+dismissed since, ends unsent. A lookup sends nothing and is never asked about. Messages of one client have no
+order among them, so several may be in hand together, of one lane or of two: who goes takes up one of the
+client's day before it leaves, under the client's lock, so that neither they nor a killed process can get more
+by; it is given back where nothing was sent.
 """
 
 from collections import Counter

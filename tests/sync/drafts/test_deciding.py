@@ -89,7 +89,7 @@ def test_an_approved_draft_is_a_job_of_its_story_and_is_told(
     one = deciding.approve(draft().pk, by=BOSS, now=NOW)
     job = job_of(one)
     assert job.payload == {"channel": "SMS", "contact_id": "c-1", "message": TEXT}
-    assert (job.correlation_id, job.ordering_key, job.next_at) == ("journey-1", "drafts:c-1", NOW)
+    assert (job.correlation_id, job.ordering_key, job.next_at) == ("journey-1", f"draft:{one.pk}", NOW)
     assert (one.state, one.approvals, one.approved_by, one.edited) == ("scheduled", 1, BOSS, False)
     assert [(told.draft_id, told.approval, told.edited) for told in approved] == [(one.pk, 1, False)]
     assert entries() == [("draft.approve", BOSS, str(one.pk), "")]

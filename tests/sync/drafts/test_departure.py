@@ -146,11 +146,35 @@ def test_what_is_in_another_hand_counts_and_what_was_not_sent_does_not(desk: Des
     assert again(fourth).state == "sent"
 
 
-def test_two_lanes_do_not_let_by_more_for_one_client_with_two_contacts(desk: Desk, settings: Any) -> None:
+def test_one_that_is_held_holds_up_no_other_of_its_contact(desk: Desk) -> None:
+    contact = desk.studio.contact()
+    held = desk.approved(contact, context=NEW_YORK)
+    assert (held.held_by, held.send_at) == ("quiet_hours", MORNING)
+    other = desk.approved(contact, text="See you at ten.")
+    desk.studio.work()
+    assert (again(held).state, again(other).state, delivered(desk)) == ("scheduled", "sent", 1)
+
+
+def test_of_two_of_one_contact_in_one_batch_the_cap_lets_one_by(desk: Desk, settings: Any) -> None:
     settings.MESSAGES_A_DAY = 1
-    contacts = [desk.studio.contact(name) for name in ("ada", "grace")]
-    for contact in contacts:
-        desk.approved(contact)
+    contact = desk.studio.contact()
+    for text in ("One", "Two"):
+        desk.approved(contact, text=text)
+    batch = queue.claim(now=NOW, most=10)
+    assert len(batch) == 2
+    [held] = departure.held(batch, now=NOW).values()
+    assert held.verdict
+    assert held.verdict.code == "daily_cap"
+
+
+@pytest.mark.parametrize("names", [("ada", "grace"), ("ada", "ada")], ids=["two contacts", "one contact"])
+def test_two_lanes_do_not_let_by_more_for_one_client(
+    desk: Desk, settings: Any, names: tuple[str, str]
+) -> None:
+    settings.MESSAGES_A_DAY = 1
+    contacts = {name: desk.studio.contact(name) for name in names}
+    for name in names:
+        desk.approved(contacts[name])
     first, second = queue.claim(now=NOW, most=10)
 
     def look() -> dict[UUID, Ended]:
