@@ -10,6 +10,8 @@ from sync.models import Draft, SyncJob
 from sync.transitions import State
 
 RECALLED = "recalled"
+# What taking back changes in a draft.
+CHANGES = ("state", "job", "send_at", "held_by", "sent_on", "approved_by", "approved_at")
 TARGET = "sync.draft"
 
 
@@ -19,12 +21,16 @@ def is_untouched(job: SyncJob) -> bool:
 
 
 def take_back(draft: Draft, job: SyncJob, *, now: datetime) -> None:
-    """End the untouched job of a draft, to be reviewed again. Both are locked; saved is the job alone."""
+    """End the untouched job of a draft, to be reviewed again. Both are locked; saved is the job alone.
+
+    Nobody has approved it any more: who did, and when, is in the audit log. CHANGES: what is to be saved.
+    """
     job.state, job.code, job.settled_at = State.SUPERSEDED, RECALLED, now
     job.is_redrive = job.is_suspect = False
     job.fence += 1
     job.save(update_fields=["state", "code", "settled_at", "is_redrive", "is_suspect", "fence"])
     draft.job, draft.send_at, draft.held_by, draft.sent_on = None, None, "", None
+    draft.approved_by, draft.approved_at = "", None
     state = ACTS[Act.RECALL][1]
     assert state is not None
     draft.state = state

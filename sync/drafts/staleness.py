@@ -79,9 +79,7 @@ def _mark(acted: ClientActed, now: datetime) -> None:
         if draft.state == State.SCHEDULED and draft.job_id in jobs:
             recalling.take_back(draft, jobs[draft.job_id], now=now)
             recalled.append(draft)
-    Draft.objects.bulk_update(
-        drafts, ["client_acted_at", "client_act", "state", "job", "send_at", "held_by", "sent_on"]
-    )
+    Draft.objects.bulk_update(drafts, ["client_acted_at", "client_act", *recalling.CHANGES])
     if recalled:
         why = f"The client {Draft.ClientAct(acted.act).label} since."
         told = [Act("draft.recall", recalling.TARGET, str(one.pk), why, SERVICE) for one in recalled]

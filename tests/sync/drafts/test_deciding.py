@@ -211,6 +211,7 @@ def test_an_approval_is_taken_back_and_given_anew_as_another_job(studio: Locatio
     first = job_of(one)
     back = deciding.recall(one.pk, by="staff:2", now=NOW + MINUTE)
     assert (back.state, back.job_id, back.held_by, back.send_at) == ("review", None, "", None)
+    assert (again(one).approved_by, again(one).approved_at) == ("", None)
     first.refresh_from_db()
     assert (first.state, first.code, first.settled_at) == ("superseded", "recalled", NOW + MINUTE)
     second = job_of(deciding.approve(one.pk, by=BOSS, now=NOW + MINUTE))

@@ -97,6 +97,7 @@ def test_an_approved_draft_comes_back_when_its_client_writes_and_the_service_say
     wrote(NOW + MINUTE)
     back = again(one)
     assert (back.state, back.job_id, back.send_at, back.held_by) == ("review", None, None, "")
+    assert (back.approved_by, back.approved_at) == ("", None)
     assert back.is_stale
     assert SyncJob.objects.get(pk=one.job_id).state == "superseded"
     assert queue.claim(now=NOW + timedelta(days=1), most=9) == []
