@@ -66,6 +66,11 @@ def state() -> State:
     return State(row.is_on, row.by, row.reason, row.changed_at) if row else State(is_on=False)
 
 
+def held_since() -> datetime | None:
+    """Return since when the switch is on; None: it is off. What was released since then goes all the same."""
+    return KillSwitch.objects.filter(is_on=True).values_list("changed_at", flat=True).first()
+
+
 @transaction.atomic
 def turn_on(reason: str, *, by: str, now: datetime, trouble: Trouble | None = None) -> bool:
     """Let no message go out until somebody turns it off; return whether it was off before.
@@ -185,4 +190,4 @@ class Gate:
 def _looked() -> tuple[float, datetime | None]:
     """Return when this was looked at, and since when the switch is on; None: it is off."""
     at = time.monotonic()
-    return at, KillSwitch.objects.filter(is_on=True).values_list("changed_at", flat=True).first()
+    return at, held_since()

@@ -12,6 +12,7 @@ from uuid import UUID
 from ninja import Schema
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
+from sync import kill_switch
 from sync.api.job_shapes import LocationId
 from sync.api.letter_shapes import Closed, Moment
 from sync.drafts import delivery
@@ -232,5 +233,7 @@ _OWN = set(DraftDetail.model_fields) - set(DraftLine.model_fields) - {"words", "
 
 
 def _words(draft: Draft) -> str:
-    failed = draft.state == Draft.State.FAILED
-    return llm_errors.words(draft.code) if failed else delivery.words(draft)
+    if draft.state == Draft.State.FAILED:
+        return llm_errors.words(draft.code)
+    since = kill_switch.held_since() if draft.state == Draft.State.SCHEDULED else None
+    return delivery.words(draft, stopped_since=since)

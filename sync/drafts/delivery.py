@@ -30,6 +30,23 @@ State = Draft.State
 
 QUIET, CAP = "quiet_hours", "daily_cap"
 NOT_SENT_ANY_MORE = "Its message was taken out of the queue."
+STOPPED = "All messages are stopped for now. It goes when they are let go again."
+_NO_ACCESS = "The studio's connection with GoHighLevel is broken. Support has to mend it."
+# To trainers, who know nothing of jobs and tokens; what is not here is said as staff read it.
+_TO_TRAINERS = {
+    Code.TARGET_GONE: "This client is no longer in GoHighLevel. Tell support.",
+    **dict.fromkeys(
+        (
+            Code.UNUSABLE_TOKEN,
+            Code.UNAUTHORIZED,
+            Code.MISSING_SCOPE,
+            Code.WRONG_LOCATION,
+            Code.GRANT_REVOKED,
+            Code.CLIENT_REFUSED,
+        ),
+        _NO_ACCESS,
+    ),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,18 +148,21 @@ def replaced(job_id: UUID, by: UUID, payload: Mapping[str, Any]) -> None:
         draft.save(update_fields=["job", "text", "subject", "edited"])
 
 
-def words(draft: Draft, *, now: datetime | None = None) -> str:
+def words(draft: Draft, *, now: datetime | None = None, stopped_since: datetime | None = None) -> str:
     """Return in plain words why an approved draft waits or could not be sent; empty for any other.
 
     Its job is read where it is not there yet: lists ask for it with their drafts. now: default is the clock.
+    stopped_since: `kill_switch.held_since()`, asked once for all that is shown.
     """
     if draft.state == State.SCHEDULED:
-        return _why_it_waits(draft, now or timezone.now())
+        return _why_it_waits(draft, now or timezone.now(), stopped_since)
     return _why_undelivered(draft.job) if draft.state == State.UNDELIVERED else ""
 
 
-def _why_it_waits(draft: Draft, now: datetime) -> str:
+def _why_it_waits(draft: Draft, now: datetime, stopped_since: datetime | None) -> str:
     job = draft.job
+    if job and stopped_since and _is_stopped(job, stopped_since):
+        return STOPPED
     if draft.held_by and draft.send_at and draft.send_at > now:
         until = f"{draft.send_at.astimezone(zone(draft)):%A, %H:%M}"
         if draft.held_by == QUIET:
@@ -151,11 +171,20 @@ def _why_it_waits(draft: Draft, now: datetime) -> str:
         return (
             f"The client has got {most} messages today, which is the most. It waits until {until} their time."
         )
-    if job is None or job.state != JobState.WAITING or not job.code:
+    if job is None or job.state != JobState.WAITING:
         return "It is on its way."
     if job.is_lookup:
         return "GoHighLevel's answer got lost, so it may have been sent. It is looked up there."
+    # What the switch held, and holds no more, is about to go.
+    if job.code in ("", Code.KILL_SWITCH):
+        return "It is on its way."
     return f"{_in_words(job.code)} It is tried again by itself." if job.tries else _in_words(job.code)
+
+
+def _is_stopped(job: SyncJob, since: datetime) -> bool:
+    """Whether the kill switch holds a job. A lookup sends nothing; what was released since goes."""
+    is_released = job.released_at is not None and job.released_at >= since
+    return job.state == JobState.WAITING and not job.is_lookup and not is_released
 
 
 def _why_undelivered(job: SyncJob | None) -> str:
@@ -164,19 +193,20 @@ def _why_undelivered(job: SyncJob | None) -> str:
     if job.state in (JobState.WAITING, JobState.LEASED):
         return "It could not be sent. Somebody is having it tried again."
     if job.cause == Cause.CHECK_BY_HAND:
-        why = "Nobody can tell whether it was sent. Look in GoHighLevel."
-    elif job.cause == Cause.WITHDRAWN:
-        why = "It was discarded while the kill switch held it."
+        return "Nobody can tell whether it was sent. Look in GoHighLevel before you write again."
+    if job.cause == Cause.WITHDRAWN:
+        why = "Somebody discarded it while all messages were stopped."
     else:
         why = _in_words(job.code)
-    return f"It could not be sent. {why} See its dead letter."
+    return f"It could not be sent. {why}".strip()
 
 
 def _in_words(code: str) -> str:
     try:
-        return of_codes.explain(Verdict(Outcome.PERMANENT, Code(code))).words
+        known = Code(code)
     except ValueError:
         return ""
+    return _TO_TRAINERS.get(known) or of_codes.explain(Verdict(Outcome.PERMANENT, known)).words
 
 
 def _of_jobs(ids: "Mapping[UUID, End] | set[UUID]") -> list[Draft]:

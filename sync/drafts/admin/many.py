@@ -55,7 +55,10 @@ def approve(request: HttpRequest) -> HttpResponse:
         (draft, outcomes.get(draft.pk) or Outcome(draft.pk, "written_anew", _ANEW))
         for draft in drafts[: deciding.MOST_AT_ONCE]
     ]
-    lines = telling.lines(request, (draft for draft, _ in shown), now=timezone.now())
+    # As they are now: an approved one says when it goes.
+    now_there = visible.drafts(request.user).select_related("location", "job").in_bulk(list(outcomes))
+    now_shown = [now_there.get(draft.pk, draft) for draft, _ in shown]
+    lines = telling.lines(request, now_shown, now=timezone.now())
     context: dict[str, Any] = {
         "title": "What became of them",
         "outcomes": [(line, outcome) for line, (_, outcome) in zip(lines, shown, strict=True)],

@@ -97,7 +97,8 @@ def render(request: HttpRequest, draft: Draft, refusal: Refusal | None = None) -
     may_read = draft.pk in visible.readable(request.user, [draft])
     may_work = request.user.has_perm(telling.WORK)
     can = {act.value for act in Act if may_work and allows(draft.state, act)}
-    if not draft.snoozed_until or draft.snoozed_until <= timezone.now():
+    now = timezone.now()
+    if not draft.snoozed_until or draft.snoozed_until <= now:
         can.discard(Act.WAKE.value)
     origin = request.POST.get("next") or request.GET.get("from", "")
     context: dict[str, Any] = {
@@ -109,7 +110,7 @@ def render(request: HttpRequest, draft: Draft, refusal: Refusal | None = None) -
         "can": can,
         "state": telling.state_pill(draft),
         "impact": telling.impact_pill(draft),
-        "why_not": telling.why_not(draft),
+        "why_not": telling.why_not(draft, stopped_since=telling.stopped_since([draft])),
         "refusal": refusal,
         "form": (refusal.form if refusal else None) or TextForm(draft),
         "longest": deciding.LONGEST_EMAIL if draft.channel == Draft.Channel.EMAIL else LONGEST_SMS,
@@ -118,7 +119,7 @@ def render(request: HttpRequest, draft: Draft, refusal: Refusal | None = None) -
         "snoozes": SNOOZES.items(),
         "origin": origin,
         "list_url": origin if origin.startswith(f"{reverse('admin:sync_inbox')}?") else "",
-        "goes_at": telling.here(draft, draft.send_at),
+        "goes_at": telling.here(draft, draft.send_at if draft.send_at and draft.send_at > now else None),
         "sent_at": telling.here(draft, draft.sent_at),
         "is_being_written": draft.state in (State.WAITING, State.WRITING),
         "length": telling.length_of(draft),

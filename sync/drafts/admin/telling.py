@@ -11,6 +11,7 @@ from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from sync import kill_switch
 from sync.drafts import delivery, visible
 from sync.drafts.llm import errors
 from sync.drafts.states import Act, allows
@@ -57,7 +58,14 @@ def lines(request: HttpRequest, found: Iterable[Draft], *, now: datetime) -> lis
     drafts = list(found)
     readable = visible.readable(request.user, drafts)
     may_work = request.user.has_perm(WORK)
-    return [_line(draft, draft.pk in readable, may_work, now) for draft in drafts]
+    since = stopped_since(drafts)
+    return [_line(draft, draft.pk in readable, may_work, now, since) for draft in drafts]
+
+
+def stopped_since(drafts: Iterable[Draft]) -> datetime | None:
+    """Return since when messages are stopped, asked once where one of these drafts is to be sent."""
+    is_asked = any(draft.state == State.SCHEDULED for draft in drafts)
+    return kill_switch.held_since() if is_asked else None
 
 
 def client_of(draft: Draft, *, may_read: bool) -> str:
@@ -72,12 +80,15 @@ def first_name(draft: Draft) -> str:
     return seen(" ".join(name.split())[:LONGEST_NAME]) if isinstance(name, str) else ""
 
 
-def why_not(draft: Draft) -> str:
-    """Return why a draft was not written, is not sent yet or could not be; empty where all is well."""
+def why_not(draft: Draft, *, stopped_since: datetime | None) -> str:
+    """Return why a draft was not written, is not sent yet or could not be; empty where all is well.
+
+    stopped_since: as `stopped_since` returns it for all that is shown.
+    """
     if draft.state == State.FAILED:
         return errors.words(draft.code)
     if draft.state in (State.SCHEDULED, State.UNDELIVERED):
-        return delivery.words(draft)
+        return delivery.words(draft, stopped_since=stopped_since)
     return ""
 
 
@@ -123,7 +134,7 @@ def can_be_chosen(draft: Draft) -> bool:
     return draft.state == State.REVIEW and bool(draft.text.strip())
 
 
-def _line(draft: Draft, may_read: bool, may_work: bool, now: datetime) -> Line:
+def _line(draft: Draft, may_read: bool, may_work: bool, now: datetime, since: datetime | None) -> Line:
     acts: list[tuple[str, str]] = []
     if may_work and allows(draft.state, Act.RETRY):
         acts.append(("Retry", Act.RETRY))
@@ -136,7 +147,7 @@ def _line(draft: Draft, may_read: bool, may_work: bool, now: datetime) -> Line:
         draft,
         client_of(draft, may_read=may_read),
         text if may_read else length_of(draft),
-        why_not(draft),
+        why_not(draft, stopped_since=since),
         state_pill(draft),
         impact_pill(draft),
         may_work and can_be_chosen(draft),

@@ -52,7 +52,8 @@ def approve(request: HttpRequest, draft: Draft) -> HttpResponse:
         asks_again = refusal.code == "stale"
         refused = Refusal(str(refusal), "approve", form, {"text": wanted.text}, asks_again)
         return page.render(request, now_there, refused)
-    messages.success(request, f"Approved. {telling.why_not(approved)}".strip())
+    why_not = telling.why_not(approved, stopped_since=telling.stopped_since([approved]))
+    messages.success(request, f"Approved. {why_not}".strip())
     return back(request, reverse(LIST))
 
 

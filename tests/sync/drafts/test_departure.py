@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as FutureTimeout
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -18,7 +19,7 @@ from sync.drafts import consent, deciding, delivery, departure
 from sync.drafts.consent import Said
 from sync.held_messages import deciding as holding
 from sync.held_messages.chosen import Chosen
-from sync.models import Breaker, Budget, DeadLetter, Draft, SyncAttempt, SyncJob
+from sync.models import Breaker, Budget, DeadLetter, Draft, Location, SyncAttempt, SyncJob
 from sync.signals import DraftSent
 from tests.sync.drafts.approved import BOSS, TEXT, Desk, again
 from tests.sync.working import NOW, Studio
@@ -277,10 +278,36 @@ def test_what_is_discarded_while_the_kill_switch_holds_it_is_undelivered(desk: D
     one = desk.approved(desk.studio.contact())
     kill_switch.turn_on("A test", by=BOSS, now=NOW)
     assert desk.studio.work() == 0
+    assert delivery.words(one, now=NOW, stopped_since=NOW) == delivery.STOPPED
     holding.discard(Chosen(), most=10, reason="Not now", by=BOSS, now=NOW)
     one = again(one)
     assert one.state == "undelivered"
-    assert "kill switch" in delivery.words(one)
+    assert (
+        delivery.words(one) == "It could not be sent. Somebody discarded it while all messages were stopped."
+    )
+
+
+def test_a_trainer_is_told_in_plain_words_what_stops_a_message_or_did() -> None:
+    job = SyncJob(state="waiting", code="kill_switch", next_at=NOW)
+    one = Draft(state="scheduled", job=job, location=Location(pk="l"))
+    told = partial(delivery.words, one, now=NOW)
+    # It was held, then the switch was turned off; and it is on, and this one was let go.
+    assert told() == "It is on its way."
+    job.released_at = NOW
+    assert told(stopped_since=NOW) == "It is on its way."
+    job.released_at = NOW - timedelta(seconds=1)
+    assert told(stopped_since=NOW) == delivery.STOPPED
+    job.is_lookup = True
+    assert "looked up" in told(stopped_since=NOW)
+    job.state, one.state = "dead", "undelivered"
+    for code, why in (
+        ("target_gone", "This client is no longer in GoHighLevel. Tell support."),
+        ("unauthorized", "The studio's connection with GoHighLevel is broken. Support has to mend it."),
+    ):
+        job.code = code
+        assert told() == f"It could not be sent. {why}"
+    job.cause = "check_by_hand"
+    assert told().startswith("Nobody can tell whether it was sent.")
 
 
 def test_a_draft_whose_client_is_erased_is_not_sent_any_more(desk: Desk) -> None:

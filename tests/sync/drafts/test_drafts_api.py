@@ -12,6 +12,7 @@ from uuid_utils.compat import uuid7
 
 from observability import api_keys
 from observability.models import AuditEntry
+from sync import kill_switch
 from sync.api import draft_shapes, drafts
 from sync.drafts import deciding
 from sync.models import Draft, DraftAttempt, SyncJob
@@ -258,6 +259,14 @@ def test_a_stale_draft_is_approved_when_what_the_client_did_was_seen(app: Caller
     assert told["client_acted_at"] == acted.astimezone(UTC).isoformat()
     seen = app("POST", f"/{one.pk}/approve", {"seen_act_at": told["client_acted_at"]})
     assert (seen.status_code, seen.json()["state"]) == (200, "scheduled")
+
+
+def test_an_approved_one_says_that_all_messages_are_stopped(app: Caller) -> None:
+    one = draft()
+    assert app("POST", f"/{one.pk}/approve", {}).status_code == 200
+    assert "stopped" not in app("GET", f"/{one.pk}").json()["words"]
+    kill_switch.turn_on("A test", by="staff:9", now=timezone.now())
+    assert "All messages are stopped for now." in app("GET", f"/{one.pk}").json()["words"]
 
 
 def test_each_verb_does_what_it_says(app: Caller) -> None:

@@ -15,9 +15,11 @@ from django.utils.html import escape
 from pytest_django import Settings
 
 from observability.models import AuditEntry
+from sync import kill_switch
 from sync.dead_letters import letters
-from sync.drafts import deciding
+from sync.drafts import deciding, staleness
 from sync.drafts.llm import errors
+from sync.drafts.staleness import ClientActed
 from sync.models import DeadLetter, Draft, DraftAttempt, Message, SyncJob, TrainerLogin
 from tests import make
 from tests.conftest import Staff
@@ -237,6 +239,44 @@ def test_each_verb_does_what_it_says_and_leads_back_to_the_list(trainer: Client)
     assert (state(draft), draft.hint, draft.round) == ("waiting", "Shorter", 2)
     assert "Dismissed." in told(trainer, draft, "dismiss", reason="He called")
     assert (state(draft), draft.dismissed_reason) == ("dismissed", "He called")
+
+
+def test_while_all_messages_are_stopped_whoever_approves_is_told(trainer: Client) -> None:
+    kill_switch.turn_on("A test", by="staff:9", now=timezone.now())
+    stopped = "All messages are stopped for now. It goes when they are let go again."
+    draft, other = make.draft(), make.draft(contact_id="k-2")
+    assert f"Approved. {stopped}" in approve(trainer, draft)
+    assert stopped in text(trainer.get(page(draft)))
+    sent = {"id": [str(other.pk)], f"round_{other.pk}": 1}
+    assert stopped in text(trainer.post(MANY, sent))
+    few = len(asked_again(lambda: trainer.get(f"{LIST}?tab=scheduled")))
+    for number in range(4):
+        approve(trainer, make.draft(contact_id=f"k-{number + 3}"))
+    trainer.get(f"{LIST}?tab=scheduled")
+    many = asked_again(lambda: trainer.get(f"{LIST}?tab=scheduled"))
+    assert len(many) <= few, "\n".join(many)
+    assert sum("killswitch" in sql for sql in many) == 1
+    assert text(trainer.get(f"{LIST}?tab=scheduled")).count(stopped) == 6
+
+
+def test_why_it_came_back_and_not_that_it_was_once_approved_is_on_the_page(trainer: Client) -> None:
+    began = timezone.now() - HOUR
+    draft = make.draft(now=began)
+    approve(trainer, draft)
+    assert "<dt>Approved</dt>" in text(trainer.get(page(draft)))
+    acted = ClientActed(draft.contact_id, draft.location_id, Draft.ClientAct.WROTE, timezone.now())
+    staleness.note([acted], now=timezone.now())
+    assert state(draft) == "review"
+    shown = text(trainer.get(page(draft)))
+    assert "after this was written" in shown
+    assert "<dt>Approved</dt>" not in shown
+
+
+def test_what_could_not_be_sent_is_said_once_and_led_to_by_staff_alone(trainer: Client, boss: Client) -> None:
+    draft = make.draft("undelivered")
+    shown = text(trainer.get(page(draft)))
+    assert shown.count("could not be sent") == 1
+    assert "dead letter" not in shown
 
 
 def test_several_are_approved_after_a_page_with_each_text_and_each_outcome_is_said(trainer: Client) -> None:
