@@ -17,7 +17,7 @@ from django.views.decorators.http import require_GET
 
 from sync.dead_letters.admin.addresses import address
 from sync.dead_letters.admin.record import unkept
-from sync.drafts import conversation, deciding, recalling, visible
+from sync.drafts import conversation, deciding, over, recalling, visible
 from sync.drafts.admin import telling
 from sync.drafts.llm import errors
 from sync.drafts.states import Act, allows
@@ -111,6 +111,7 @@ def render(request: HttpRequest, draft: Draft, refusal: Refusal | None = None) -
         "state": telling.state_pill(draft),
         "impact": telling.impact_pill(draft),
         "why_not": telling.why_not(draft, stopped_since=telling.stopped_since([draft])),
+        "is_over": over.is_over(draft, now),
         "refusal": refusal,
         "form": (refusal.form if refusal else None) or TextForm(draft),
         "longest": deciding.LONGEST_EMAIL if draft.channel == Draft.Channel.EMAIL else LONGEST_SMS,

@@ -12,7 +12,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from sync import kill_switch
-from sync.drafts import delivery, visible
+from sync.drafts import delivery, over, visible
 from sync.drafts.llm import errors
 from sync.drafts.states import Act, allows
 from sync.models import Draft
@@ -40,7 +40,8 @@ _HIGH, _MIDDLE = 70, 40
 class Line:
     """A draft as a list shows it. client: first name where the reader may read it, else id.
 
-    why_not: why it could not be written or sent, or waits. acts: what may be done at once, words and verb.
+    why_not: why it could not be written or sent, or waits. is_over: what it is about has passed. acts: what
+    may be done at once, words and verb.
     """
 
     draft: Draft
@@ -49,6 +50,7 @@ class Line:
     why_not: str
     state: SafeString
     impact: SafeString
+    is_over: bool
     can_choose: bool
     acts: tuple[tuple[str, str], ...]
 
@@ -150,6 +152,7 @@ def _line(draft: Draft, may_read: bool, may_work: bool, now: datetime, since: da
         why_not(draft, stopped_since=since),
         state_pill(draft),
         impact_pill(draft),
+        over.is_over(draft, now),
         may_work and can_be_chosen(draft),
         tuple(acts),
     )

@@ -279,6 +279,26 @@ def test_what_could_not_be_sent_is_said_once_and_led_to_by_staff_alone(trainer: 
     assert "dead letter" not in shown
 
 
+def test_a_message_about_a_session_that_is_over_says_so_and_is_not_ticked(trainer: Client) -> None:
+    now = timezone.now()
+    gone, ahead = (
+        make.draft(
+            kind="booking_reminder",
+            contact_id=f"k-{minutes}",
+            context={"booking": {"starts_at": (now + timedelta(minutes=minutes)).isoformat()}},
+        )
+        for minutes in (-1, 60)
+    )
+    over = "The time of this session has passed"
+    assert text(trainer.get(LIST)).count(over) == 1
+    assert f"{over}." in text(trainer.get(page(gone)))
+    assert over not in text(trainer.get(page(ahead)))
+    shown = text(trainer.get(CONFIRM, {"id": [str(gone.pk), str(ahead.pk)]}))
+    assert shown.count(over) == 1
+    assert f'value="{ahead.pk}" checked' in shown
+    assert f'value="{gone.pk}">' in shown
+
+
 def test_several_are_approved_after_a_page_with_each_text_and_each_outcome_is_said(trainer: Client) -> None:
     began = timezone.now() - 3 * HOUR
     drafts = [make.draft(text=f"Text {number}", contact_id=f"k-{number}") for number in range(3)]
