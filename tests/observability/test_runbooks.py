@@ -19,6 +19,7 @@ from observability.runbooks import Kind, Runbook
 from observability.runbooks.reading import parse
 from sync import backoff, breaker, dying, locations
 from sync.dead_letters import approval, explanations, fixers, ramp
+from sync.drafts.llm import errors as llm_codes
 from sync.ghl.errors import Code
 from sync.models import CauseGroup, Location
 from sync.reconciliation import regular, runs, silence, stages
@@ -211,6 +212,15 @@ def test_codes_of_faults_are_explained_where_they_lead() -> None:
     pages = (("llm_errors", LLMCode), ("data_loss", DataLossCode), ("mass_send", MassSendCode))
     for page, codes in pages:
         assert {code for code in codes if f"`{code}`" not in runbooks.find(page).text} == set()  # type: ignore[union-attr]
+
+
+def test_what_a_draft_says_of_the_language_model_is_found_by_what_errors_says() -> None:
+    rows = re.findall(r"^\| (`[a-z_5]+`) \| (.*) \|$", runbooks.find("llm_errors").text, re.MULTILINE)  # type: ignore[union-attr]
+    said = {(word, code) for word, codes in rows for code in codes.split(", ")}
+    for code in llm_codes.Code:
+        counted = llm_codes.fault(code)
+        if counted and counted.value != code.value:
+            assert (f"`{counted.value}`", f"`{code.value}`") in said
 
 
 def test_nothing_in_them_looks_personal() -> None:
