@@ -26,7 +26,8 @@ _REUSED = (
     "This idempotency key belongs to a draft that was asked for in other words, which stays as it is. Ask for"
     " this one with a key of its own."
 )
-_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:\-]{0,63}", re.ASCII)
+# Of trainers, clients, contacts and locations, as apps call them.
+ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:\-]{0,63}", re.ASCII)
 # PostgreSQL keeps no such character, and half of a pair is no character at all.
 _UNKEPT = re.compile("[\x00\ud800-\udfff]")
 
@@ -92,7 +93,7 @@ def ask(
 
 def _check(ids: dict[str, str], channel: str, kind: str, idempotency_key: str) -> None:
     for name, value in ids.items():
-        if not isinstance(value, str) or not _ID.fullmatch(value):
+        if not isinstance(value, str) or not ID.fullmatch(value):
             raise Refused("invalid_id", f"{name}: 1 to 64 letters, digits and _ . : - are an id.")
     if channel not in Draft.Channel.values:
         raise Refused("invalid_channel", f"channel: one of {', '.join(Draft.Channel.values)}.")

@@ -13,6 +13,7 @@ from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
 
+from sync.drafts import intake
 from sync.models import TrainerLogin
 from trainu.admin_records import Explained, Newest
 from trainu.admin_rendering import pill
@@ -20,7 +21,23 @@ from trainu.roles import TRAINER
 from trainu.templatetags.time import ago
 
 
-class LoginForm(forms.ModelForm):  # type: ignore[type-arg]
+class TrainerForm(forms.ModelForm):  # type: ignore[type-arg]
+    """Which trainer, by an id that an app can name."""
+
+    class Meta:
+        model = TrainerLogin
+        fields = ("trainer_id",)
+
+    def clean_trainer_id(self) -> str:
+        trainer_id: str = self.cleaned_data["trainer_id"]
+        if not intake.ID.fullmatch(trainer_id):
+            raise ValidationError(
+                "An id has letters, digits and _ . : - in it, and begins with a letter or digit."
+            )
+        return trainer_id
+
+
+class LoginForm(TrainerForm):
     """Which account, by its username, which is how whoever made it knows it."""
 
     username = forms.CharField(
@@ -28,10 +45,6 @@ class LoginForm(forms.ModelForm):  # type: ignore[type-arg]
         help_text="Of an account that is there already. It may sign in from now on.",
         widget=forms.TextInput(attrs={"autocomplete": "off", "class": "vTextField"}),
     )
-
-    class Meta:
-        model = TrainerLogin
-        fields = ("trainer_id",)
 
     def clean_username(self) -> User:
         user = User.objects.filter(username=self.cleaned_data["username"].strip(), is_active=True).first()
@@ -58,6 +71,7 @@ class TrainerLoginAdmin(Explained):
     list_per_page = 50
     paginator = Newest
     actions = None
+    form = TrainerForm
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         return super().get_form(request, obj, change, **kwargs | ({} if change else {"form": LoginForm}))

@@ -418,13 +418,16 @@ def test_a_login_lets_its_account_in_and_its_end_takes_it_out_of_the_group(
 ) -> None:
     user = User.objects.create_user("sam")
     make.draft(text="For Mira")
-    for wrong in ({"username": "nobody", "trainer_id": "t-1"}, {"username": "sam", "trainer_id": ""}):
-        assert boss.post(f"{LOGINS}add/", wrong).status_code == 200
+    wrong = [{"username": "nobody", "trainer_id": "t-1"}]
+    wrong += [{"username": "sam", "trainer_id": id} for id in ("", "bad id !", "-t", "t/1", "tü")]
+    for given in wrong:
+        assert boss.post(f"{LOGINS}add/", given).status_code == 200, given
     assert boss.post(f"{LOGINS}add/", {"username": "sam", "trainer_id": "t-1"}).status_code == 302
     assert "already" in text(boss.post(f"{LOGINS}add/", {"username": "sam", "trainer_id": "t-2"}))
     login = TrainerLogin.objects.get(user=user)
     assert "For Mira" in text(signed_in(User.objects.get(pk=user.pk)).get("/admin/", follow=True))
     assert "t-1" in text(boss.get(LOGINS))
+    assert "An id has letters" in text(boss.post(f"{LOGINS}{login.pk}/change/", {"trainer_id": "t 3"}))
     assert boss.post(f"{LOGINS}{login.pk}/change/", {"trainer_id": "t-3"}).status_code == 302
     assert boss.post(f"{LOGINS}{login.pk}/delete/", {"post": "yes"}).status_code == 302
     assert not user.groups.exists()
