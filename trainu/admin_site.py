@@ -12,6 +12,7 @@ from typing import Any, Literal, TypeVar, cast
 
 from django.contrib import admin
 from django.contrib.auth.models import PermissionsMixin
+from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
@@ -77,7 +78,7 @@ class TrainuAdminSite(admin.AdminSite):
 
     def __init__(self, name: str = "admin") -> None:
         super().__init__(name)
-        self._views: list[tuple[str, View, str]] = []
+        self._views: list[tuple[str, View, str, str]] = []
         self._parts: list[tuple[str, View, str]] = []
         self._overview: list[tuple[Callable[[HttpRequest], Sequence[Card]], str]] = []
         self._badges: dict[str, Callable[[], int]] = {}
@@ -88,12 +89,15 @@ class TrainuAdminSite(admin.AdminSite):
         self._finder: tuple[str, Callable[[HttpRequest], bool]] | None = None
         self._home: tuple[str, frozenset[str]] | None = None
 
-    def register_view(self, route: str, view: View, name: str, *, permission: str = "") -> None:
+    def register_view(
+        self, route: str, view: View, name: str, *, permission: str = "", page: str = ""
+    ) -> None:
         """Serve `view` for staff at admin/`route`, as URL name admin:`name`.
 
         permission: "app.view_model" that the reader must hold; without it every member of staff gets in.
+        page: URL name, with the same arguments, of where to lead who posts signed out and then signs in.
         """
-        self._views.append((route, _guarded(view, permission), name))
+        self._views.append((route, _guarded(view, permission), name, page))
 
     def register_part(self, route: str, view: View, name: str) -> None:
         """Serve a part of a page that asks for itself again, at admin/`route`, as URL name admin:`name`.
@@ -160,12 +164,27 @@ class TrainuAdminSite(admin.AdminSite):
 
     def get_urls(self) -> list[URLPattern | URLResolver]:
         own: list[URLPattern | URLResolver] = [
-            path(route, self.admin_view(view), name=name) for route, view, name in self._views
+            path(route, self._posted_from(page, self.admin_view(view)), name=name)
+            for route, view, name, page in self._views
         ]
         own += [path(route, view, name=name) for route, view, name in self._parts]
         own.append(path("overview/", self.admin_view(self.overview), name="overview"))
         # Ours first: Django's list ends in a pattern that catches everything.
         return own + super().get_urls()
+
+    def _posted_from(self, page: str, view: View) -> View:
+        """Have who posts signed out led to a page that can be opened: the address of a POST cannot."""
+        if not page:
+            return view
+
+        @wraps(view)
+        def led(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+            if request.method == "POST" and not self.has_permission(request):
+                there = reverse(f"admin:{page}", args=args, kwargs=kwargs)
+                return redirect_to_login(there, reverse("admin:login"))
+            return view(request, *args, **kwargs)
+
+        return led
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
         context = super().each_context(request)

@@ -119,9 +119,16 @@ def test_a_trainers_morning_on_a_phone(
     page.get_by_role("button", name="Approve and send").click()
     expect(page.get_by_role("alert")).to_contain_text("A placeholder in {{ }} is still in the text")
     expect(page.get_by_label("Message")).to_have_value("How was it, {{ name }}?")
+    # Nor where the page is left, for it stays in this tab until the draft is decided.
+    page.goto(page.url.removesuffix("approve/"))
+    page.get_by_role("button", name="Take it back").click()
+    expect(page.get_by_label("Message")).to_have_value("How was it, {{ name }}?")
     page.get_by_label("Message").fill("How was it, Ana?")
     page.get_by_role("button", name="Approve and send").click()
     expect(page.get_by_text("Approved.")).to_be_visible()
+    assert "draft" not in page.evaluate(
+        "Object.keys(sessionStorage).concat(Object.keys(localStorage)).join()"
+    )
 
     open_draft(page, "Ben")
     page.get_by_role("link", name="Otherwise").click()

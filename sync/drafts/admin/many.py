@@ -88,4 +88,6 @@ def _id(word: str) -> UUID | None:
 
 
 site.register_view("sync/inbox/confirm/", confirm, "sync_inbox_confirm", permission=telling.WORK)
-site.register_view("sync/inbox/approve/", approve, "sync_inbox_approve", permission=telling.WORK)
+site.register_view(
+    "sync/inbox/approve/", approve, "sync_inbox_approve", permission=telling.WORK, page="sync_inbox"
+)

@@ -53,7 +53,7 @@ def approve(request: HttpRequest, draft: Draft) -> HttpResponse:
         refused = Refusal(str(refusal), "approve", form, {"text": wanted.text}, asks_again)
         return page.render(request, now_there, refused)
     why_not = telling.why_not(approved, stopped_since=telling.stopped_since([approved]))
-    messages.success(request, f"Approved. {why_not}".strip())
+    messages.success(request, f"Approved. {why_not}".strip(), _forgetting(draft))
     return back(request, reverse(LIST))
 
 
@@ -150,8 +150,14 @@ def _typed(
     except Refused as refusal:
         now_there = page.found(request, str(draft.pk))
         return page.render(request, now_there, Refusal(str(refusal), at, typed=typed))
-    messages.success(request, words)
+    # Of what is to be written anew the words are kept: perhaps they are wanted then.
+    messages.success(request, words, _forgetting(draft) if at == "dismiss" else "")
     return back(request, reverse(LIST))
+
+
+def _forgetting(draft: Draft) -> str:
+    """Return the tag of a message by which typed.js forgets what was typed for a draft."""
+    return f"draft-{draft.pk}"
 
 
 def _plain(text: str) -> str:
@@ -182,4 +188,5 @@ for _act, _verb in _VERBS.items():
         _posted(_verb),
         f"sync_draft_{_act}",
         permission=telling.WORK,
+        page="sync_draft",
     )

@@ -196,6 +196,28 @@ def test_what_was_typed_survives_every_refusal(trainer: Client) -> None:
     assert state(draft) == "dismissed"
 
 
+def test_who_signs_in_after_a_post_comes_to_the_draft_and_not_to_an_address_of_posts(
+    trainer: Client, client: Client
+) -> None:
+    draft = make.draft()
+    for verb in ("approve", "regenerate", "snooze", "dismiss"):
+        led = client.post(page(draft, verb), {"text": "x"})["Location"]
+        assert led == f"/admin/login/?next={page(draft)}"
+    assert client.post(MANY)["Location"] == f"/admin/login/?next={LIST}"
+    shown = text(trainer.get(page(draft)))
+    # The script that keeps what is typed, what it keeps it for, and the offer.
+    assert "trainu/typed.js" in shown
+    assert f'data-draft="{draft.pk}" data-round="1"' in shown
+    assert re.search(r'id="typed" role="status" hidden', shown)
+    # What is decided is forgotten, on whichever list that leads to.
+    for verb, given in (("dismiss", {"reason": "x"}), ("approve", {"text": "x", "round": 1})):
+        one = make.draft(contact_id=f"k-{verb}")
+        told_then = told(trainer, one, verb, **given)
+        assert f'class="draft-{one.pk} success"' in told_then
+        assert "trainu/typed.js" in told_then
+    assert f"draft-{draft.pk} success" not in told(trainer, draft, "regenerate", hint="Shorter")
+
+
 def test_a_stale_one_is_asked_about_again_and_only_for_what_was_shown(trainer: Client) -> None:
     began = timezone.now() - 3 * HOUR
     draft = make.draft(now=began, client_acted_at=began + HOUR, client_act="wrote")

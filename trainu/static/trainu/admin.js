@@ -31,6 +31,15 @@
     });
   }
 
+  // Phones are shared: whoever signs out leaves nothing in the tab (see typed.js).
+  document.getElementById("logout-form")?.addEventListener("submit", () => {
+    try {
+      sessionStorage.clear();
+    } catch {
+      // A browser that keeps nothing.
+    }
+  });
+
   const open = () => document.querySelectorAll("details.dropdown[open]");
 
   document.addEventListener("click", (event) => {
