@@ -36,6 +36,13 @@ def find(user: AbstractBaseUser | AnonymousUser, draft_id: UUID) -> Draft | None
     return drafts(user).select_related("location").filter(pk=draft_id).first()
 
 
+def may_read(user: AbstractBaseUser | AnonymousUser, trainer_id: str) -> bool:
+    """Whether a user may read what is said of a trainer's clients: who works drafts, and the trainer."""
+    if isinstance(user, PermissionsMixin) and user.is_active and user.has_perm(WORK):
+        return True
+    return bool(trainer_id) and trainer_of(user) == trainer_id
+
+
 def readable(user: AbstractBaseUser | AnonymousUser, found: Iterable[Draft]) -> frozenset[UUID]:
     """Return which of the drafts that a user sees they may read: who works them, and their own trainer.
 

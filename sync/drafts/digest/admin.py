@@ -1,4 +1,7 @@
-"""Weekly digests in the admin: a trainer's own, and all of them for staff. Read only."""
+"""Weekly digests in the admin: a trainer's own, and all of them for staff. Read only.
+
+The rule: who may not read drafts is told ids and figures; no name, and nothing that the agent has written.
+"""
 
 from datetime import date
 from typing import Any
@@ -50,9 +53,10 @@ def page(request: HttpRequest, digest_id: UUID) -> HttpResponse:
         raise Http404
     surface: opening.Surface = "email" if request.GET.get("from") == "email" else "admin"
     opening.opened(digest, user=request.user, surface=surface, now=timezone.now())
+    may_read = visible.may_read(request.user, digest.trainer_id)
     context: dict[str, Any] = {
         **site.each_context(request),
-        **shown.said(digest, with_details=True),
+        **shown.said(digest, with_details=may_read, with_names=may_read),
         "title": f"Week of {shown.name_week(digest.week)}",
         "digest": digest,
         "mailed_words": shown.mailed_words(digest),

@@ -98,10 +98,13 @@ def name_week(monday: date) -> str:
     return f"{first} to {sunday.day} {sunday:%B %Y}"
 
 
-def clients(digest: TrainerDigest, *, with_details: bool) -> list[Client]:
-    """Return the clients at risk. with_details: with what the agent has written about them."""
+def clients(digest: TrainerDigest, *, with_details: bool, with_names: bool = True) -> list[Client]:
+    """Return the clients at risk. with_details: with what the agent has written about them.
+
+    with_names: by first name where one is known, else by id.
+    """
     kept = digest.content.get("at_risk", [])
-    names = _names(digest.trainer_id, [one["client"] for one in kept])
+    names = _names(digest.trainer_id, [one["client"] for one in kept]) if with_names else {}
     details = _details(digest) if with_details else {}
     return [
         Client(
@@ -175,12 +178,12 @@ def mail(digest: TrainerDigest) -> Mail:
     )
 
 
-def said(digest: TrainerDigest, *, with_details: bool) -> dict[str, object]:
-    """Return what page and email have in common."""
+def said(digest: TrainerDigest, *, with_details: bool, with_names: bool = True) -> dict[str, object]:
+    """Return what page and email have in common. with_details, with_names: as in `clients`."""
     return {
         "week": name_week(digest.week),
         "in_short": in_short(digest),
-        "clients": clients(digest, with_details=with_details),
+        "clients": clients(digest, with_details=with_details, with_names=with_names),
         "left_out": digest.content.get("left_out", 0),
         "rows": rows(digest),
         "shares": shares(digest),

@@ -84,6 +84,20 @@ def test_who_is_no_trainer_sees_none(
     assert client.get(f"{PAGE}{two[0].pk}/").status_code == (404 if status == 200 else 403)
 
 
+def test_who_only_looks_is_told_ids_and_no_names(
+    staff: Staff, two: tuple[TrainerDigest, TrainerDigest]
+) -> None:
+    page = staff("open_inbox", "view_draft").get(f"{PAGE}{two[0].pk}/").content.decode()
+    assert "c-t-1" in page
+    for words in ("Of t-1", "A &lt;i&gt;why"):
+        assert words not in page
+    User.objects.all().delete()
+    assert (
+        "Of t-1"
+        in staff("open_inbox", "view_draft", "work_draft").get(f"{PAGE}{two[0].pk}/").content.decode()
+    )
+
+
 def test_an_opening_counts_each_time_and_is_the_trainers_own(
     staff: Staff, boss: Client, two: tuple[TrainerDigest, TrainerDigest], opened: list[DigestOpened]
 ) -> None:
