@@ -56,6 +56,7 @@ class Refusal:
     """What was asked for in vain: why, and what had been typed, which the page gives back.
 
     at: the verb. typed: by field. asks_again: the page asks once more, for the client has acted since.
+    is_written_anew: the page shows what is written now beside what was typed.
     """
 
     words: str
@@ -63,6 +64,7 @@ class Refusal:
     form: TextForm | None = None
     typed: Mapping[str, str] = field(default_factory=dict)
     asks_again: bool = False
+    is_written_anew: bool = False
 
 
 def found(request: HttpRequest, draft_id: str) -> Draft:

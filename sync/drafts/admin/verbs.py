@@ -36,7 +36,8 @@ def approve(request: HttpRequest, draft: Draft) -> HttpResponse:
     wanted = Text(_plain(form.cleaned_data["text"]), _plain(form.cleaned_data.get("subject", "")))
     if request.POST.get("round") != str(draft.round):
         words = "It was written anew since you opened it. Compare, then approve what you want to be sent."
-        return page.render(request, draft, Refusal(words, "approve", form))
+        typed = {"text": wanted.text}
+        return page.render(request, draft, Refusal(words, "approve", form, typed, is_written_anew=True))
     is_as_written = wanted == Text(_plain(draft.text), _plain(draft.subject))
     try:
         approved = deciding.approve(

@@ -186,6 +186,7 @@ def test_what_was_typed_survives_every_refusal(trainer: Client) -> None:
     shown = approve(trainer, draft, "My own words", round=draft.round + 1)
     assert "written anew since you opened it" in shown
     assert "My own words</textarea>" in shown
+    assert re.search(r'As it is written now</p><p class="draft-text">How was your week\?</p>', shown)
     deciding.dismiss(draft.pk, reason="x", by="staff:9", now=timezone.now())
     shown = approve(trainer, draft, "My own words")
     assert "It is not possible now: dismissed." in shown
@@ -225,6 +226,7 @@ def test_a_stale_one_is_asked_about_again_and_only_for_what_was_shown(trainer: C
     shown = approve(trainer, draft, "My own words")
     assert "The client has written since. Look again, then approve." in shown
     assert "Send it anyway" in shown
+    assert "As it is written now" not in shown
     assert "My own words</textarea>" in shown
     [seen] = re.findall(r'name="seen_act_at" value="([^"]+)"', shown)
     # Meanwhile they have booked as well.
