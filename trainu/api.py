@@ -4,6 +4,7 @@ The rule: whatever goes wrong, the client gets problem+json with the correlation
 inside is logged with the same id, and none of it is in the answer.
 """
 
+from collections.abc import Sequence
 from typing import Any, cast
 
 import orjson
@@ -103,10 +104,21 @@ def on_database_away(_request: HttpRequest, error: Exception) -> HttpResponse:
 @api.exception_handler(ValidationError)
 def on_invalid(_request: HttpRequest, error: ValidationError) -> HttpResponse:
     errors = [
-        {"field": ".".join(str(part) for part in fault["loc"]), "message": fault["msg"]}
+        {"field": ".".join(str(part) for part in _callers(fault["loc"])), "message": fault["msg"]}
         for fault in error.errors
     ]
     return problem.response(422, "invalid_request", "The request does not fit. See errors.", errors=errors)
+
+
+def _callers(place: Sequence[int | str]) -> Sequence[int | str]:
+    """Return of where a fault is what the caller knows: not which of our arguments was to hold it."""
+    match list(place):
+        # A body that is read by hand names its fields at once, and ours is an argument below it.
+        case ["body", str(), *rest] if rest:
+            return rest
+        case ["query" | "path" | "header", *rest] if rest:
+            return rest
+    return place
 
 
 @api.exception_handler(HttpError)

@@ -49,6 +49,7 @@ _WORK = Scope("drafts:work")
 # What stands in the way, and is no mistake of the request.
 _CONFLICTS = {"stale", "wrong_state", "already_going", "opted_out", "idempotency_key_reused"}
 _UNKNOWN = "There is no such draft, or it is another trainer's."
+_STALE = "The client has acted since. Show that, then give the draft's `client_acted_at` as `seen_act_at`."
 _ERRORS = {
     404: _UNKNOWN,
     409: "Not as it stands: `code` says wrong_state, stale, already_going or opted_out.",
@@ -310,7 +311,7 @@ def _refusals() -> Iterator[None]:
         raise _unknown() from None
     except (Refused, jobs.Refused) as refusal:
         status = 409 if refusal.code in _CONFLICTS else 422
-        raise Problem(status, refusal.code, str(refusal)) from None
+        raise Problem(status, refusal.code, _STALE if refusal.code == "stale" else str(refusal)) from None
 
 
 def _unknown() -> Problem:

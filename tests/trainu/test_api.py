@@ -1,5 +1,7 @@
 """What holds for every operation of the API, whatever it is about."""
 
+import json
+
 import pytest
 from django.test import Client
 
@@ -25,3 +27,25 @@ def test_a_body_that_is_no_json_is_refused_and_told_so(client: Client, path: str
     for body in NOT_JSON:
         answer = client.post(path, body, "application/json", headers={"Authorization": f"Bearer {key}"})
         assert (answer.status_code, answer.json()["code"]) == (400, "malformed_json"), body[:20]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("method", "path", "body", "field"),
+    [
+        ("POST", "/api/drafts/0190163d-8694-739b-aea5-966c26f8ad91/snooze", {"length": 5}, "length"),
+        ("POST", "/api/drafts/approve", {"drafts": [{"draft_id": "x"}]}, "drafts.0.draft_id"),
+        ("POST", "/api/drafts", {"context": 7}, "context"),
+        ("GET", "/api/drafts?tab=nope", None, "tab"),
+        ("GET", "/api/drafts/nope", None, "draft_id"),
+    ],
+)
+def test_a_fault_is_named_as_the_caller_knows_it(
+    client: Client, method: str, path: str, body: object, field: str
+) -> None:
+    _, key = api_keys.issue("app", ["drafts:write", "drafts:read", "drafts:work"], limit_per_minute=0)
+    answer = client.generic(
+        method, path, json.dumps(body), "application/json", headers={"Authorization": f"Bearer {key}"}
+    )
+    assert answer.status_code == 422
+    assert field in [one["field"] for one in answer.json()["errors"]]

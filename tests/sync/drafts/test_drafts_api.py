@@ -253,6 +253,7 @@ def test_a_stale_draft_is_approved_when_what_the_client_did_was_seen(app: Caller
     one = draft(client_acted_at=acted, client_act="wrote")
     refused = app("POST", f"/{one.pk}/approve", {})
     assert (refused.status_code, refused.json()["code"]) == (409, "stale")
+    assert "`client_acted_at` as `seen_act_at`" in refused.json()["detail"]
     told = app("GET", f"/{one.pk}").json()
     assert told["is_stale"]
     # To the microsecond, or nobody could ever give it back.
