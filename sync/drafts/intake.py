@@ -1,7 +1,8 @@
 """Taking the wish for a draft in, inside the caller's transaction, once for each idempotency key.
 
 The rules: what is taken in commits with what caused it, and waits for the lane. Whatever the app says must
-fit into a row and into a prompt; what does not is refused here, and not found out by the lane.
+fit into a row and into a prompt; what does not is refused here, and not found out by the lane. What it says
+besides, which we do not know, is no fault.
 """
 
 import hashlib
@@ -18,6 +19,7 @@ from uuid_utils.compat import uuid7
 from sync.drafts import impact
 from sync.drafts.refusal import Refused
 from sync.models import Draft, Location
+from sync.webhooks import fields
 from trainu import correlation
 
 LARGEST_CONTEXT = 32 * 1024
@@ -114,6 +116,7 @@ def _canonical(asked: dict[str, Any]) -> str:
             raise Refused("invalid_context", f"context: at most {LARGEST_CONTEXT // 1024} KiB of JSON.")
         if _holds_unkept(context):
             raise Refused("invalid_context", "context: a text with a character that cannot be kept.")
+        _check_known(context)
         return json.dumps(asked, allow_nan=False, sort_keys=True)
     except UnicodeEncodeError:
         raise Refused("invalid_context", "context: a text with a character that cannot be kept.") from None
@@ -121,6 +124,23 @@ def _canonical(asked: dict[str, Any]) -> str:
         if isinstance(error, Refused):
             raise
         raise Refused("invalid_context", "context: plain JSON, without infinities.") from None
+
+
+def _check_known(context: dict[str, Any]) -> None:
+    """Refuse what would be passed over in silence: the parts that decide something, where they are wrong."""
+    said = context.get("impact")
+    is_number = isinstance(said, int | float) and not isinstance(said, bool)
+    if said is not None and not (is_number and 0 <= said <= impact.MOST):
+        raise Refused("invalid_context", f"context.impact: a number from 0 to {impact.MOST}.")
+    for name in ("starts_at", "previous_starts_at"):
+        booking = fields.child(context, "booking")
+        if booking.get(name) not in (None, "") and fields.moment(booking, name) is None:
+            raise Refused(
+                "invalid_context", f"context.booking.{name}: a moment such as 2026-11-23T13:00:00+01:00."
+            )
+    zone = fields.child(context, "client").get("time_zone")
+    if zone not in (None, "") and not fields.is_zone(zone):
+        raise Refused("invalid_context", "context.client.time_zone: a time zone such as Europe/Berlin.")
 
 
 def _holds_unkept(value: Any) -> bool:

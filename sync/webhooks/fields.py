@@ -67,14 +67,22 @@ def word(document: Document, *names: str) -> str | None:
 
 def zone_of(name: object, otherwise: str) -> tzinfo:
     """Return the time zone of a name, else of the other one, else UTC."""
-    for candidate in (name, otherwise):
-        if isinstance(candidate, str) and candidate:
-            try:
-                return ZoneInfo(candidate)
-            except (ValueError, OSError, KeyError):
-                # KeyError: ZoneInfoNotFoundError; OSError: a name that is a folder or too long.
-                continue
-    return UTC
+    return next((found for one in (name, otherwise) if (found := _zone(one))), UTC)
+
+
+def is_zone(name: object) -> bool:
+    """Whether a name is a time zone's."""
+    return _zone(name) is not None
+
+
+def _zone(name: object) -> tzinfo | None:
+    if not isinstance(name, str) or not name:
+        return None
+    try:
+        return ZoneInfo(name)
+    except (ValueError, OSError, KeyError):
+        # KeyError: ZoneInfoNotFoundError; OSError: a name that is a folder or too long.
+        return None
 
 
 def _values(document: Document, names: tuple[str, ...]) -> Iterator[Any]:

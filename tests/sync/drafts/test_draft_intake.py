@@ -81,6 +81,31 @@ def test_what_does_not_fit_is_refused_and_nothing_kept(field: str, value: Any, c
     assert not Draft.objects.exists()
 
 
+@pytest.mark.usefixtures("_studio")
+def test_what_would_be_passed_over_in_silence_is_refused_by_its_name() -> None:
+    wrong: dict[str, list[dict[str, Any]]] = {
+        "context.impact": [{"impact": one} for one in ("high", "70", -1, 101, True, [])],
+        "context.booking.starts_at": [{"booking": {"starts_at": one}} for one in ("tomorrow", "31.2.", True)],
+        "context.booking.previous_starts_at": [{"booking": {"previous_starts_at": "2026-13-01"}}],
+        "context.client.time_zone": [
+            {"client": {"time_zone": one}} for one in ("Berlin", "+01:00", 1, "../x")
+        ],
+    }
+    for field, contexts in wrong.items():
+        for context in contexts:
+            with pytest.raises(Refused, match=f"^{field}: ") as refusal:
+                intake.ask(**{**WISH, "context": context})
+            assert refusal.value.code == "invalid_context"
+    right = {
+        "impact": 0.5,
+        "booking": {"starts_at": "2026-11-23T13:00:00+01:00", "previous_starts_at": None, "sauna": "yes"},
+        "client": {"time_zone": "Europe/Berlin", "starts_at": "x"},
+        "impact_of": "high",
+    }
+    for context in (right, {"impact": None, "booking": "none", "client": {"time_zone": ""}}):
+        assert intake.ask(**{**WISH, "context": context}).state == "waiting"
+
+
 @pytest.mark.parametrize(
     ("kind", "context", "score"),
     [
