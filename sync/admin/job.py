@@ -20,6 +20,7 @@ from django.utils.safestring import SafeString
 
 from sync import dying, job_search, retrying
 from sync.admin import attempts, flight, origin
+from sync.drafts import visible
 from sync.ghl.operations import OPERATIONS
 from sync.models import DeadLetter, Location, SyncJob
 from trainu.admin_records import Newest, ReadOnly
@@ -194,6 +195,7 @@ class SyncJobAdmin(ReadOnly):
             "cause": _CAUSES.get(job.cause, ""),
             "payload": pretty(job_search.shown_payload(job)),
             "result": sorted(job.result.items()),
+            "draft_id": visible.of_job(request.user, job),
             "letter": DeadLetter.objects.filter(job=job).first(),
             "copies": _copies(job),
             "dies_at": _dies_at(job),

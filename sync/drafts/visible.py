@@ -10,7 +10,8 @@ from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.models import AnonymousUser, PermissionsMixin
 from django.db.models import QuerySet
 
-from sync.models import Draft, TrainerLogin
+from sync.jobs import MESSAGE
+from sync.models import Draft, SyncJob, TrainerLogin
 
 OPEN, ALL, WORK = "sync.open_inbox", "sync.view_draft", "sync.work_draft"
 
@@ -34,6 +35,14 @@ def drafts(user: AbstractBaseUser | AnonymousUser) -> QuerySet[Draft]:
 def find(user: AbstractBaseUser | AnonymousUser, draft_id: UUID) -> Draft | None:
     """Return a draft that a user sees, with its location; None where there is none, or not for them."""
     return drafts(user).select_related("location").filter(pk=draft_id).first()
+
+
+def of_job(user: AbstractBaseUser | AnonymousUser, job: SyncJob | None) -> UUID | None:
+    """Return which draft a job sends, for who may open it; None for another job. One query for a message."""
+    if job is None or job.operation != MESSAGE or not isinstance(user, PermissionsMixin):
+        return None
+    may_open = user.has_perm(OPEN)
+    return drafts(user).filter(job=job.pk).values_list("pk", flat=True).first() if may_open else None
 
 
 def may_read(user: AbstractBaseUser | AnonymousUser, trainer_id: str) -> bool:

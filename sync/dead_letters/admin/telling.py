@@ -18,6 +18,7 @@ from sync import job_search
 from sync.admin import attempts
 from sync.dead_letters import explanations, fields, preflight, story, wording
 from sync.dead_letters.revealing import Revealed
+from sync.drafts import visible
 from sync.ghl import masking
 from sync.ghl.operations import OPERATIONS
 from sync.models import CauseGroup, DeadLetter, SyncJob, Webhook
@@ -88,6 +89,7 @@ def context(request: HttpRequest, letter: DeadLetter, revealed: Revealed | None 
         "discarded_by": names.get(letter.discarded_by, ""),
         "discard_reason": seen(letter.discard_reason),
         "correlation_id": _correlation_id(letter),
+        "draft_id": visible.of_job(request.user, letter.job),
         "snoozed_until": letter.snoozed_until if _is_snoozed(letter) else None,
         "snoozes": [(word, label) for word, (label, _) in SNOOZES.items()],
         "people": [(one.pk, one.get_username()) for one in people.colleagues()]

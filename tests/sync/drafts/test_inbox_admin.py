@@ -261,6 +261,7 @@ def test_each_verb_does_what_it_says_and_leads_back_to_the_list(trainer: Client)
     assert "It is not possible now: needs review." in told(trainer, draft, "recall")
     assert "being written anew" in told(trainer, draft, "regenerate", hint="Shorter")
     assert (state(draft), draft.hint, draft.round) == ("waiting", "Shorter", 2)
+    assert "<dt>Asked to be different</dt><dd>Shorter</dd>" in text(trainer.get(page(draft)))
     assert "Dismissed." in told(trainer, draft, "dismiss", reason="He called")
     assert (state(draft), draft.dismissed_reason) == ("dismissed", "He called")
 
@@ -360,6 +361,15 @@ def test_no_more_are_approved_at_once_than_anybody_reads(
     assert "None was ticked" in text(trainer.get(CONFIRM, {"id": ["x", "\x00"]}))
 
 
+def test_what_waits_is_no_failure(trainer: Client) -> None:
+    make.draft("scheduled", held_by="quiet_hours")
+    make.draft("undelivered")
+    waits = text(trainer.get(f"{LIST}?tab=scheduled"))
+    assert 'class="draft-waits"' in waits
+    assert "draft-why-not" not in waits
+    assert 'class="draft-why-not"' in text(trainer.get(f"{LIST}?tab=failed"))
+
+
 def test_tabs_and_filters_stand_in_the_address_and_a_bad_one_chooses_nothing(boss: Client) -> None:
     draft = make.draft(client_id="c-9", kind="general_reply")
     other = make.draft(trainer_id="t-2")
@@ -400,6 +410,16 @@ def test_staff_are_led_from_a_draft_to_its_job_dead_letter_and_trace(boss: Clien
     for link in links:
         assert link in shown, link
         assert link not in narrow, link
+    # And back, for who may open it.
+    elsewhere = [
+        f"/admin/sync/syncjob/{approved.job_id}/change/",
+        f"/admin/sync/deadletter/{letter.pk}/change/",
+    ]
+    User.objects.filter(username="nora").delete()
+    keeper = staff("view_syncjob", "view_deadletter", "view_draft")
+    for path in elsewhere:
+        assert page(draft) in text(boss.get(path)), path
+        assert page(draft) not in text(keeper.get(path)), path
 
 
 def test_without_a_language_model_staff_are_told_and_trainers_are_not(
