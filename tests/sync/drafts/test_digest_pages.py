@@ -69,6 +69,9 @@ def test_trainers_see_their_own_and_nobody_elses(
     page = client.get(f"{PAGE}{two[0].pk}/").content.decode()
     for words in ("&lt;b&gt;Of t-1", "A &lt;i&gt;why", "0 of 1 (0 %)", "1 client at risk, 1 message sent"):
         assert words in page
+    # On a phone each figure is a line of its own, with what it is; a share is never broken.
+    for cell in ('"num" data-label="Dismissed">0<', '"num keep" data-label="This week">0 of 1 (0 %)<'):
+        assert cell in page
     assert client.get(f"{PAGE}{two[1].pk}/").status_code == 404
     assert client.get(f"{PAGE}{uuid4()}/").status_code == 404
 
