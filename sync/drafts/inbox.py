@@ -116,6 +116,18 @@ def page(rows: Rows, tab: Tab, filters: Filters, *, now: datetime, after: str = 
     return Page(found[:PAGE], following)
 
 
+def dismissed(rows: Rows, *, after: str = "") -> Page:
+    """Return a page of what was dismissed, newest first. rows, after: as in `page`.
+
+    Raises trainu.bounded_query.TooBroad.
+    """
+    chosen = rows.filter(state=State.DISMISSED).select_related("location", "job")
+    with bounded(TIME_LIMIT_MS):
+        found = _by_moment(chosen, _MOMENTS[Tab.SENT], after)
+    # Both go by when they ended.
+    return Page(found[:PAGE], _written(found[PAGE - 1], Tab.SENT) if len(found) > PAGE else "")
+
+
 def counts(rows: Rows, filters: Filters, *, now: datetime) -> tuple[dict[str, Count], Count]:
     """Return how many stand in each tab, and how many are being written; no further than MOST_COUNTED.
 

@@ -4,6 +4,6 @@ The rule: pages parse, call one verb, and render. Whose drafts a page shows is a
 shown to who may read it, and nothing of it stands in a message or an address.
 """
 
-from sync.drafts.admin import listing, logins, many, needs, page, verbs
+from sync.drafts.admin import dismissed, listing, logins, many, needs, page, verbs
 
-__all__ = ["listing", "logins", "many", "needs", "page", "verbs"]
+__all__ = ["dismissed", "listing", "logins", "many", "needs", "page", "verbs"]

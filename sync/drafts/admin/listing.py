@@ -57,7 +57,12 @@ _STOP_POLLING = 286
 
 
 class FilterForm(forms.Form):
-    client = forms.CharField(label="Client's id", required=False, max_length=64)
+    client = forms.CharField(
+        label="Client's id",
+        required=False,
+        max_length=64,
+        help_text="Filter by the client's id, such as c-12, as shown on the draft's page.",
+    )
     trainer = forms.CharField(label="Trainer's id", required=False, max_length=64)
     kind = forms.ChoiceField(choices=[("", "Any"), *Draft.Kind.choices], required=False)
     date = forms.DateField(

@@ -17,7 +17,7 @@ from pytest_django import Settings
 from observability.models import AuditEntry
 from sync import kill_switch
 from sync.dead_letters import letters
-from sync.drafts import deciding, staleness
+from sync.drafts import deciding, inbox, staleness
 from sync.drafts.llm import errors
 from sync.drafts.staleness import ClientActed
 from sync.models import DeadLetter, Draft, DraftAttempt, Message, SyncJob, TrainerLogin
@@ -359,6 +359,35 @@ def test_no_more_are_approved_at_once_than_anybody_reads(
     trainer.post(MANY, form | {"id": ids})
     assert Draft.objects.filter(state="scheduled").count() == 2
     assert "None was ticked" in text(trainer.get(CONFIRM, {"id": ["x", "\x00"]}))
+
+
+def test_what_was_dismissed_is_found_newest_first_by_who_may_see_it(
+    trainer: Client, boss: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(inbox, "PAGE", 2)
+    path, now = f"{LIST}dismissed/", timezone.now()
+    own = [make.draft("dismissed", now=now - number * HOUR, text=f"No {number}") for number in range(3)]
+    other = make.draft("dismissed", trainer_id="t-2", now=now - 9 * HOUR)
+    make.draft(text="Still there")
+    assert f'href="{path}"' in text(trainer.get(LIST))
+    shown = text(trainer.get(path))
+    assert re.findall(r"No \d", shown) == ["No 0", "No 1"]
+    assert "Still there" not in shown
+    assert "<form id=" not in shown.partition('id="content-main"')[2]
+    [following] = re.findall(r'rel="next" href="([^"]+)"', shown)
+    shown = text(trainer.get(path + following))
+    assert (str(own[2].pk) in shown, str(other.pk) in shown, 'rel="next"' in shown) == (True, False, False)
+    assert str(other.pk) in text(boss.get(path + following))
+
+
+def test_a_filter_says_what_it_wants_and_leaves_the_figures(boss: Client) -> None:
+    make.draft("sent", client_id="c-9")
+    shown = text(boss.get(f"{LIST}?client=Mira"))
+    said = escape("Filter by the client's id, such as c-12, as shown on the draft's page.")
+    assert shown.count(said) == 2
+    assert shown.count('<span class="tab-count">0</span>') == 5
+    assert re.search(r'Sent <span class="tab-count">1<', text(boss.get(f"{LIST}?client=c-9")))
+    assert 'tab-count">0<' not in text(boss.get(LIST))
 
 
 def test_what_waits_is_no_failure(trainer: Client) -> None:
