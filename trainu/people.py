@@ -8,7 +8,10 @@ from collections.abc import Iterable
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.base_user import AbstractBaseUser
+from django.db.models import Exists, OuterRef, Q
 from django.http import HttpRequest
+
+from trainu.roles import TRAINER
 
 # Choices of a form are bounded; a team of support staff is smaller.
 MOST_CHOICES = 200
@@ -28,9 +31,19 @@ def names(actors: Iterable[str]) -> dict[str, str]:
 
 
 def colleagues() -> list[AbstractBaseUser]:
-    """Return who works here and can be made responsible, by name."""
-    users = get_user_model()._default_manager.filter(is_active=True, is_staff=True)
-    return list(users.order_by(get_user_model().USERNAME_FIELD)[:MOST_CHOICES])
+    """Return who works here and can be made responsible, by name: trainers who are nothing besides cannot."""
+    user = get_user_model()
+    of_user = Q(user=OuterRef("pk"))
+    groups = user.groups.through._default_manager.filter(of_user)
+    own = user.user_permissions.through._default_manager.filter(of_user)
+    is_trainer_alone = (
+        Q(Exists(groups.filter(group__name=TRAINER.name)))
+        & ~Q(Exists(groups.exclude(group__name=TRAINER.name)))
+        & ~Q(Exists(own))
+        & Q(is_superuser=False)
+    )
+    users = user._default_manager.filter(~is_trainer_alone, is_active=True, is_staff=True)
+    return list(users.order_by(user.USERNAME_FIELD)[:MOST_CHOICES])
 
 
 def _users(ids: Iterable[str]) -> list[tuple[int, str]]:

@@ -4,10 +4,12 @@ import pytest
 from django.apps import apps
 from django.contrib import admin
 from django.contrib.auth.models import Group, Permission, User
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from tests.conftest import Staff
-from trainu import navigation, roles
+from trainu import navigation, people, roles
 from trainu.admin_site import site
 from trainu.demo import world
 
@@ -128,3 +130,16 @@ def test_the_demo_has_a_login_for_each_role_with_one_password() -> None:
         assert (user.is_staff, user.is_superuser) == (True, False)
         assert [group.name for group in user.groups.all()] == [role.name]
     assert User.objects.get(username=world.LOGIN).is_superuser
+
+
+def test_who_is_made_responsible_is_no_trainer_who_is_nothing_besides() -> None:
+    trainers, operators = (Group.objects.get(name=role.name) for role in (roles.TRAINER, roles.OPERATOR))
+    sam, olga, paul, root, _nora = (User.objects.create_user(name, is_staff=True) for name in "soprn")
+    for user in (sam, olga, paul, root):
+        user.groups.add(trainers)
+    olga.groups.add(operators)
+    paul.user_permissions.add(Permission.objects.get(codename="view_deadletter"))
+    User.objects.filter(pk=root.pk).update(is_superuser=True)
+    with CaptureQueriesContext(connection) as queries:
+        assert [one.get_username() for one in people.colleagues()] == ["n", "o", "p", "r"]
+    assert len(queries) == 1

@@ -34,11 +34,10 @@ from sync.models import BulkOperation, CauseGroup, DeadLetter
 from trainu.admin_rendering import seen
 from trainu.admin_site import site
 from trainu.bounded_query import TooBroad
-from trainu.people import acting
+from trainu.people import acting, colleagues
 from trainu.transactions import atomic_retry
 
 RUN = "sync.run_bulkoperation"
-MOST_PEOPLE = 200
 LONGEST_SUMMARY = 160
 NOBODY = "0"
 # Where a refusal is shown: at what was typed.
@@ -65,8 +64,7 @@ class ConfirmForm(forms.Form):
         if kind != Kind.ASSIGN:
             del self.fields["assign_to"]
             return
-        people = get_user_model()._default_manager.filter(is_active=True, is_staff=True)
-        named = [(str(one.pk), filter_words.called(one)) for one in people.order_by("pk")[:MOST_PEOPLE]]
+        named = [(str(one.pk), filter_words.called(one)) for one in colleagues()]
         choices = [("", "Choose"), *named, (NOBODY, "Nobody")]
         self.fields["assign_to"].choices = choices  # type: ignore[attr-defined]
 
