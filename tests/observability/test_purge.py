@@ -518,15 +518,16 @@ def test_rows_that_somebody_holds_are_left_for_the_next_run() -> None:
 
 def test_a_run_over_rows_stopped_midway_has_counted_what_went(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(batches, "BATCH", 10)
+    # From the first page on: where earlier tests' rows stood a run begins with pages that are empty.
+    with connection.cursor() as cursor:
+        cursor.execute(f'truncate "{EventHour._meta.db_table}"')
     hours(35, days_old=91)
 
     class Stopped(Exception):
         pass
 
-    def stop(count: int) -> None:
-        # The first pages may be empty: earlier tests' rows stood there.
-        if count:
-            raise Stopped
+    def stop(_count: int) -> None:
+        raise Stopped
 
     run = purge.run(HOURS, now=NOW, by="system", progress=stop)
     assert (run.state, run.rows, run.error) == ("failed", 10, "Stopped")

@@ -59,7 +59,7 @@ def test_no_role_writes_a_schedule_or_what_only_the_service_writes() -> None:
 def test_every_page_of_the_admin_is_held_by_a_role() -> None:
     needed = {item.permission for section in navigation.SECTIONS for item in section.items}
     needed |= {f"{model._meta.app_label}.view_{model._meta.model_name}" for model in admin.site._registry} | {
-        getattr(view, "permission", "") for _, view, _ in site._views
+        getattr(view, "permission", "") for _, view, *_ in site._views
     }
     held_by_all = set().union(*(role.permissions for role in roles.ROLES))
     assert needed - {""} <= held_by_all
