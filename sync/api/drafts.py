@@ -36,7 +36,7 @@ from sync.drafts import deciding, intake, search
 from sync.drafts.acting import acting_for
 from sync.drafts.deciding import Chosen, Outcome, Text
 from sync.drafts.refusal import Refused
-from sync.drafts.search import Tab
+from sync.drafts.tabs import Tab
 from sync.models import Draft
 from trainu.bounded_query import TooBroad
 from trainu.problem import Problem, documented

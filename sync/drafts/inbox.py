@@ -1,20 +1,20 @@
-"""The AI Inbox: which drafts stand in which tab, in which order, and how many.
+"""The AI Inbox: the drafts of a tab in their order, page by page, and how many there are.
 
-The rules: every question begins with the drafts that somebody may see. What is to be decided stands in
-Needs review, what failed in Failed besides, and what is snoozed in neither until its time. Pages go on from
-a draft, and nothing is counted further than a phone has room for.
+The rules: every question begins with the drafts that somebody may see. What is ranked goes by state, then by
+impact, then by age. Pages go on from a draft, and nothing is counted further than a phone has room for.
 """
 
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from enum import StrEnum
 from uuid import UUID
 
 from django.db.models import Q, QuerySet, Value
 from django.db.models.functions import Coalesce
 
+from sync.drafts import tabs
+from sync.drafts.tabs import RANKED, Tab
 from sync.models import Draft
 from trainu.bounded_query import bounded
 
@@ -28,22 +28,7 @@ TIME_LIMIT_MS = 3_000
 COUNT_LIMIT_MS = 1_000
 
 
-class Tab(StrEnum):
-    """Where a draft stands."""
-
-    REVIEW = "review"
-    SCHEDULED = "scheduled"
-    SENT = "sent"
-    FAILED = "failed"
-    SNOOZED = "snoozed"
-
-
-# What is on top, and below it what comes by impact and then by age.
-_RANKED = {
-    Tab.REVIEW: (State.FAILED, State.REVIEW),
-    Tab.FAILED: (State.UNDELIVERED, State.FAILED),
-}
-# The others go by one moment each. Scheduled ones have the latter at least.
+# Those that are not ranked go by one moment each. Scheduled ones have the latter at least.
 _MOMENTS = {Tab.SCHEDULED: "goes_at", Tab.SENT: "-ended_at", Tab.SNOOZED: "snoozed_until"}
 _WRITTEN = "writing"
 
@@ -108,8 +93,8 @@ def page(rows: Rows, tab: Tab, filters: Filters, *, now: datetime, after: str = 
     """
     chosen = _narrowed(rows, tab, filters, now).select_related("location", "job")
     with bounded(TIME_LIMIT_MS):
-        if tab in _RANKED:
-            found = _by_rank(chosen, _RANKED[tab], after)
+        if tab in RANKED:
+            found = _by_rank(chosen, RANKED[tab], after)
         else:
             found = _by_moment(chosen, _MOMENTS[tab], after)
     following = _written(found[PAGE - 1], tab) if len(found) > PAGE else ""
@@ -153,25 +138,14 @@ def waiting(*, now: datetime, most: int) -> int:
 
 def failed(*, now: datetime) -> Failed:
     """Return how many of all trainers' drafts could not be written; MOST_FAILED + 1 for more than that."""
-    rows = Draft.objects.filter(_awake(now), state=State.FAILED)
+    rows = Draft.objects.filter(tabs.awake(now), state=State.FAILED)
     moments = list(rows.order_by().values_list("created_at", flat=True)[: MOST_FAILED + 1])
     return Failed(len(moments), min(moments, default=None))
 
 
 def _in(rows: Rows, tab: Tab, now: datetime) -> Rows:
-    match tab:
-        case Tab.SCHEDULED:
-            return rows.filter(state=State.SCHEDULED).annotate(goes_at=Coalesce("send_at", "approved_at"))
-        case Tab.SENT:
-            return rows.filter(state=State.SENT)
-        case Tab.SNOOZED:
-            return rows.filter(snoozed_until__gt=now, state__in=(State.REVIEW, State.FAILED))
-        case _:
-            return rows.filter(_awake(now), state__in=_RANKED[tab])
-
-
-def _awake(now: datetime) -> Q:
-    return Q(snoozed_until=None) | Q(snoozed_until__lte=now)
+    found = rows.filter(tabs.of(tab, now))
+    return found.annotate(goes_at=Coalesce("send_at", "approved_at")) if tab is Tab.SCHEDULED else found
 
 
 def _narrowed(rows: Rows, tab: Tab, filters: Filters, now: datetime) -> Rows:
@@ -222,7 +196,7 @@ def _by_moment(rows: Rows, order: str, after: str) -> list[Draft]:
 
 
 def _written(draft: Draft, tab: Tab) -> str:
-    if tab in _RANKED:
+    if tab in RANKED:
         return f"{draft.state},{draft.impact},{draft.created_at.isoformat()},{draft.pk}"
     return f"{getattr(draft, _MOMENTS[tab].removeprefix('-')).isoformat()},{draft.pk}"
 

@@ -7,30 +7,16 @@ draft that comes meanwhile shifts no page.
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from uuid import UUID
 
-from django.db.models import Q
-
-from sync.drafts import acting
+from sync.drafts import acting, tabs
+from sync.drafts.tabs import Tab
 from sync.models import Draft, DraftAttempt
 from trainu.bounded_query import bounded
 
 MOST_ROWS = 100
 MOST_ATTEMPTS = 50
 TIME_LIMIT_MS = 3_000
-
-State = Draft.State
-
-
-class Tab(StrEnum):
-    """Where a draft stands in the AI Inbox: what failed is to be reviewed too."""
-
-    REVIEW = "review"
-    SCHEDULED = "scheduled"
-    SENT = "sent"
-    FAILED = "failed"
-    SNOOZED = "snoozed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +44,7 @@ def page(
         **{name: value for name, value in asked.items() if value}
     )
     if tab:
-        found = found.filter(_of(tab, now))
+        found = found.filter(tabs.of(tab, now))
     if older_than is not None:
         found = found.filter(pk__lt=older_than)
     most = min(most, MOST_ROWS)
@@ -81,16 +67,3 @@ def known(ids: Collection[UUID]) -> set[UUID]:
 def attempts(draft: Draft) -> list[DraftAttempt]:
     """Return a draft's newest attempts, newest first."""
     return list(DraftAttempt.objects.filter(draft=draft).order_by("-round", "-number")[:MOST_ATTEMPTS])
-
-
-def _of(tab: Tab, now: datetime) -> Q:
-    awake = Q(snoozed_until__isnull=True) | Q(snoozed_until__lte=now)
-    match tab:
-        case Tab.REVIEW:
-            return Q(state__in=[State.FAILED, State.REVIEW]) & awake
-        case Tab.FAILED:
-            return Q(state__in=[State.FAILED, State.UNDELIVERED]) & awake
-        case Tab.SNOOZED:
-            return Q(snoozed_until__gt=now, state__in=[State.REVIEW, State.FAILED])
-        case Tab.SCHEDULED | Tab.SENT:
-            return Q(state=tab.value)

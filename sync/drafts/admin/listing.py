@@ -17,7 +17,8 @@ from django.views.decorators.http import require_GET
 
 from sync.drafts import deciding, inbox, visible
 from sync.drafts.admin import telling
-from sync.drafts.inbox import Filters, Tab
+from sync.drafts.inbox import Filters
+from sync.drafts.tabs import Tab
 from sync.models import Draft
 from trainu import navigation
 from trainu.admin_site import site

@@ -8,7 +8,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from sync.drafts import inbox, visible
-from sync.drafts.inbox import Filters, Tab
+from sync.drafts.inbox import Filters
+from sync.drafts.tabs import Tab
 from sync.models import Draft, TrainerLogin
 from tests import make
 
