@@ -16,7 +16,6 @@ from django.conf import settings
 from django.contrib.auth.models import Permission, User
 from django.db import connection
 from django.test import Client, TransactionTestCase
-from hypothesis import settings as settings_of_examples
 
 from observability import api_keys, counters, custom_events, health, rate_limit, sync_receivers, timings
 from observability.admin import incident_news
@@ -26,10 +25,6 @@ from observability.metrics import scrape
 from sync.admin import flight, held
 from sync.webhooks import pace, troubles
 from tests import as_migrated
-
-# A busy machine is no fault of the code's: how long an example takes is not judged.
-settings_of_examples.register_profile("suite", deadline=None)
-settings_of_examples.load_profile("suite")
 
 Staff = Callable[..., Client]
 

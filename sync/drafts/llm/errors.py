@@ -3,13 +3,13 @@
 The rule: nothing of what a provider said is kept but a code, for it may repeat the prompt or the key.
 """
 
-import email.utils
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
+from sync.ghl import rate_limits
 from trainu.faults import LLMCode
 
 
@@ -161,16 +161,8 @@ def asked_wait(headers: Mapping[str, Any], *, now: datetime) -> timedelta | None
     milliseconds = _number(headers.get("retry-after-ms"))
     if milliseconds is not None:
         return timedelta(milliseconds=milliseconds)
-    said = headers.get("retry-after")
-    seconds = _number(said)
-    if seconds is not None:
-        return timedelta(seconds=seconds)
-    try:
-        at = email.utils.parsedate_to_datetime(str(said))
-    except (ValueError, TypeError):
-        return None
-    wait = (at if at.tzinfo else at.replace(tzinfo=UTC)) - now
-    return wait if wait > timedelta(0) else None
+    seconds = rate_limits.retry_after_s(headers.get("retry-after"), now)
+    return timedelta(seconds=seconds) if seconds else None
 
 
 def _number(said: object) -> float | None:
